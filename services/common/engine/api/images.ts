@@ -1,0 +1,75 @@
+import type Docker from "dockerode";
+import { EngineError, isEngineNotFound } from "../errors.ts";
+import type { CallOptions, Engine } from "../engine.ts";
+import { jsonLines } from "../json-lines.ts";
+import { status as Code } from "@grpc/grpc-js";
+
+type Limits = Pick<CallOptions, "timeoutMs" | "signal">;
+
+export function listImages(engine: Engine, limits: Limits = {}): Promise<Docker.ImageInfo[]> {
+  return engine.call("GET", "/images/json", limits);
+}
+
+/** By name or id; undefined when it is not there. */
+export async function findImage(
+  engine: Engine,
+  ref: string,
+  limits: Limits = {},
+): Promise<Docker.ImageInspectInfo | undefined> {
+  try {
+    return await engine.call("GET", `/images/${encodeImage(ref)}/json`, limits);
+  } catch (error) {
+    if (isEngineNotFound(error)) return undefined;
+    throw error;
+  }
+}
+
+/** One line of a pull: what happens to one layer, or to the whole when `id` is absent. */
+export interface PullProgress {
+  status?: string;
+  id?: string;
+  progressDetail?: { current?: number; total?: number };
+  error?: string;
+  errorDetail?: { message?: string };
+}
+
+/** Pulls an image, giving each line of progress. `registryAuth` is the value of X-Registry-Auth. Throws what the registry said. */
+export async function* pullImage(
+  engine: Engine,
+  ref: string,
+  options: { signal?: AbortSignal; registryAuth?: string } = {},
+): AsyncGenerator<PullProgress> {
+  const headers = options.registryAuth === undefined ? {} : { "X-Registry-Auth": options.registryAuth };
+  const query = { fromImage: ref, ...(hasTag(ref) ? {} : { tag: "latest" }) };
+  const stream = await engine.stream("POST", "/images/create", { query, headers, signal: options.signal });
+  try {
+    for await (const line of jsonLines<PullProgress>(stream)) {
+      const failure = line.errorDetail?.message ?? line.error;
+      if (failure !== undefined) throw pullError(failure);
+      yield line;
+    }
+  } finally {
+    stream.destroy();
+  }
+}
+
+function pullError(detail: string): EngineError {
+  const missing = /not found|manifest unknown|does not exist|denied/i.test(detail);
+  const code = missing ? Code.NOT_FOUND : Code.UNAVAILABLE;
+  return new EngineError(
+    code,
+    missing ? 404 : 0,
+    missing ? "IMAGE_NOT_FOUND" : "IMAGE_PULL_FAILED",
+    `image pull: ${detail}`,
+  );
+}
+
+/** Whether the last path part of an image reference has a tag or a digest. */
+function hasTag(ref: string): boolean {
+  return /[:@]/.test(ref.slice(ref.lastIndexOf("/") + 1));
+}
+
+/** A slash stays as it is: the engine's routes take image names with slashes. */
+export function encodeImage(ref: string): string {
+  return ref.split("/").map(encodeURIComponent).join("/");
+}
