@@ -1,0 +1,35 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { RESERVED_IDS, checkId, isId, toId } from "../../../../services/common/names/ids.ts";
+
+const GOOD = ["a", "web", "a1", "a-b", "a--b", "web-01", `a${"b".repeat(39)}`];
+const BAD = ["", "-", "1a", "A", "aB", "a-", "-a", "a.b", "a_b", "ä", "a\n", "a/b", " a", `a${"b".repeat(40)}`];
+
+test("ids", () => {
+  for (const id of GOOD) {
+    assert.equal(isId(id), true, id);
+    assert.deepEqual(checkId("instance_id", id), [], id);
+  }
+  for (const id of BAD) {
+    assert.equal(isId(id), false, JSON.stringify(id));
+    const [violation, ...more] = checkId("instance_id", id);
+    assert.equal(violation?.field, "instance_id", JSON.stringify(id));
+    assert.equal(more.length, 0);
+  }
+});
+
+test("reserved words are refused for new things only", () => {
+  for (const id of RESERVED_IDS) assert.match(checkId("id", id)[0]?.description ?? "", /reserved/, id);
+  assert.equal(isId("gantry"), true);
+});
+
+test("ids from host names", () => {
+  assert.equal(toId("rack1-07.example.org", "host"), "rack1-07");
+  assert.equal(toId("My_Laptop", "host"), "my-laptop");
+  assert.equal(toId("42", "host"), "host");
+  assert.equal(toId("", "host"), "host");
+  assert.equal(toId("7up", "host"), "up");
+  assert.equal(toId(`a${"-".repeat(80)}b`, "host"), "a-b");
+  assert.equal(toId("x".repeat(80), "host"), "x".repeat(40));
+  assert.equal(toId("a-.b", "host"), "a");
+});
