@@ -1,0 +1,95 @@
+import { HostState } from "../../../proto/gen/gantry/compute/v1/host.ts";
+import type { InstanceSpec } from "../../../proto/gen/gantry/compute/v1/instance.ts";
+import { projectOf } from "../../common/names/resource-names.ts";
+import { parseSelector } from "../../common/names/selector.ts";
+import { portsClash } from "../instances/check-spec.ts";
+import { type Candidate, freeOf, hostId, type PlacementRules } from "./candidate.ts";
+import { chooseGpus, gpuHolders } from "./gpus.ts";
+
+export interface Demand {
+  spec: InstanceSpec;
+  /** Project id. */
+  project: string;
+}
+
+/** Why the candidate is not for this instance; undefined when it is. */
+export type Filter = (demand: Demand, candidate: Candidate, rules: PlacementRules) => string | undefined;
+
+const isAlive: Filter = (_, { host }) => {
+  if (host.status?.state === HostState.HOST_STATE_READY) return undefined;
+  return host.status?.state === HostState.HOST_STATE_DEGRADED ? "its engine does not answer" : "it is lost";
+};
+
+const isSchedulable: Filter = (_, { host }) => (host.spec?.unschedulable ? "it is unschedulable" : undefined);
+
+const isChosen: Filter = ({ spec }, { host }) => {
+  const placement = spec.placement;
+  if (!placement) return undefined;
+  if (placement.host !== "" && placement.host !== hostId(host)) return `the placement asks for ${placement.host}`;
+  if (placement.hostSelector !== "" && !parseSelector(placement.hostSelector)(host.meta?.labels ?? {})) {
+    return "its labels do not match the host selector";
+  }
+  return undefined;
+};
+
+const isCapable: Filter = ({ spec }, { host }) => {
+  for (const name of capabilitiesNeeded(spec)) {
+    if (!host.status?.capabilities[name]?.available) return `it has no capability ${name}`;
+  }
+  return undefined;
+};
+
+const hasRoom: Filter = ({ spec }, candidate, rules) => {
+  const free = freeOf(candidate, rules);
+  if (Number(spec.cpuMillis) > free.cpuMillis) {
+    return `${Math.max(0, free.cpuMillis)} thousandths of a processor are free, ${spec.cpuMillis} asked for`;
+  }
+  if (Number(spec.memoryBytes) > free.memoryBytes) {
+    return `${Math.max(0, free.memoryBytes)} bytes of memory are free, ${spec.memoryBytes} asked for`;
+  }
+  return undefined;
+};
+
+const hasPorts: Filter = ({ spec }, { instances }) => {
+  for (const port of spec.ports) {
+    const other = instances.find((instance) => instance.spec?.ports.some((taken) => portsClash(taken, port)));
+    if (other) return `its port ${port.hostPort} is taken by ${other.meta?.name}`;
+  }
+  return undefined;
+};
+
+const hasGpus: Filter = ({ spec }, { host, instances }) => {
+  if (spec.gpus.length === 0) return undefined;
+  const choice = chooseGpus(spec.gpus, host.status?.gpus ?? [], gpuHolders(instances));
+  return "reason" in choice ? `it ${choice.reason}` : undefined;
+};
+
+const keepsDistance: Filter = ({ spec, project }, { instances }) => {
+  const text = spec.placement?.antiAffinity ?? "";
+  if (text === "") return undefined;
+  const matches = parseSelector(text);
+  const neighbour = instances.find(
+    ({ meta }) => meta !== undefined && projectOf(meta.name) === project && matches(meta.labels),
+  );
+  return neighbour ? `${neighbour.meta?.name} runs there, which the anti-affinity rules out` : undefined;
+};
+
+/** In the order in which a reason is told: the first that holds is given. */
+export const FILTERS: readonly Filter[] = [
+  isAlive,
+  isSchedulable,
+  isChosen,
+  isCapable,
+  hasRoom,
+  hasPorts,
+  hasGpus,
+  keepsDistance,
+];
+
+/** Capabilities a host must have for the spec, those it asks for by name included. */
+export function capabilitiesNeeded(spec: InstanceSpec): string[] {
+  const needed = new Set(spec.placement?.capabilities);
+  if (spec.privileged) needed.add("privileged");
+  if (spec.diskBytes > 0n) needed.add("disk-limit");
+  return [...needed];
+}
