@@ -1,0 +1,72 @@
+import type { Command } from "commander";
+import { contextPath, selectContext } from "./config/contexts.ts";
+import { Connection } from "./connection.ts";
+import { UsageError } from "./exit-codes.ts";
+import { type OutputFormat, parseFormat } from "./output/print.ts";
+import { ProgressView } from "./output/progress.ts";
+import { parseDurationMs } from "./quantity.ts";
+
+/** Options every command takes. */
+export interface GlobalOptions {
+  context?: string;
+  project?: string;
+  output?: string;
+  timeout?: string;
+  quiet?: boolean;
+}
+
+const CALL_TIMEOUT_MS = 30_000;
+const OPERATION_TIMEOUT_MS = 600_000;
+
+/** What a command works with: the realm, the wanted output, the signal that Ctrl-C aborts. */
+export class Cli {
+  readonly signal: AbortSignal;
+  readonly configPath: string;
+  readonly #options: () => GlobalOptions;
+  #connection: Connection | undefined;
+
+  constructor(program: Command, env: NodeJS.ProcessEnv, signal: AbortSignal) {
+    this.signal = signal;
+    this.configPath = contextPath(env);
+    this.#options = () => program.opts<GlobalOptions>();
+  }
+
+  get connection(): Connection {
+    const timeoutMs = this.#options().timeout === undefined ? CALL_TIMEOUT_MS : this.operationTimeoutMs;
+    this.#connection ??= new Connection(this.context, timeoutMs, this.signal);
+    return this.#connection;
+  }
+
+  get context() {
+    return selectContext(this.configPath, this.#options().context);
+  }
+
+  get project(): string {
+    return this.#options().project ?? this.context.project ?? "default";
+  }
+
+  get format(): OutputFormat {
+    return parseFormat(this.#options().output ?? "table");
+  }
+
+  get operationTimeoutMs(): number {
+    const text = this.#options().timeout;
+    if (text === undefined) return OPERATION_TIMEOUT_MS;
+    const timeoutMs = parseDurationMs(text);
+    if (timeoutMs <= 0 || timeoutMs > 86_400_000) throw new UsageError("--timeout must be more than 0 and at most 24h");
+    return timeoutMs;
+  }
+
+  /** Progress goes to standard error: standard output stays the answer. */
+  progressView(): ProgressView {
+    return new ProgressView(process.stderr, this.#options().quiet ?? false);
+  }
+
+  print(text: string): void {
+    process.stdout.write(`${text}\n`);
+  }
+
+  close(): void {
+    this.#connection?.close();
+  }
+}

@@ -1,0 +1,132 @@
+import { randomUUID } from "node:crypto";
+import type { Command } from "commander";
+import { parseAllDocuments } from "yaml";
+import { codec } from "../../../services/common/codec/codec.ts";
+import { GantryError } from "../../../services/common/errors/errors.ts";
+import type { Cli } from "../cli.ts";
+import { UsageError } from "../exit-codes.ts";
+import { findKind, type ResourceKind } from "../resources.ts";
+import { applyInstance } from "./apply-instance.ts";
+import { applyMirror, applyProject } from "./apply-simple.ts";
+import { readText } from "./instance-options.ts";
+
+export interface Wanted {
+  kind: ResourceKind<unknown>;
+  name: string;
+  /** The document as ProtoJSON, without `kind`. */
+  json: { meta?: Record<string, unknown>; spec?: Record<string, unknown> };
+  bytes: Uint8Array;
+}
+
+export interface ApplyOptions {
+  dryRun: boolean;
+}
+
+const appliers: Record<string, (cli: Cli, wanted: Wanted, options: ApplyOptions) => Promise<void>> = {
+  instance: applyInstance,
+  project: applyProject,
+  mirror: applyMirror,
+};
+// A project before what lives in it.
+const order = ["project", "instance", "mirror"];
+
+export function register(program: Command, cli: Cli): void {
+  program
+    .command("apply")
+    .description("bring resources in line with files: documents of kind, meta.name and spec, in YAML or JSON")
+    .requiredOption(
+      "-f, --filename <file>",
+      "file, or - for standard input (repeatable)",
+      (value: string, all: string[] = []) => [...all, value],
+    )
+    .option("--dry-run", "check everything, change nothing")
+    .action(async (options: { filename: string[]; dryRun?: boolean }) => {
+      const wanted = readWanted(options.filename, cli.project);
+      const sorted = wanted.toSorted((a, b) => order.indexOf(a.kind.singular) - order.indexOf(b.kind.singular));
+      for (const one of sorted) await appliers[one.kind.singular]?.(cli, one, { dryRun: options.dryRun ?? false });
+    });
+}
+
+/** Every document of every file checked before the first is applied, every problem reported at once. */
+function readWanted(files: readonly string[], project: string): Wanted[] {
+  const problems: string[] = [];
+  const wanted: Wanted[] = [];
+  for (const file of files) {
+    parseAllDocuments(readText(file)).forEach((document, index) => {
+      const where = `${file}, document ${index + 1}`;
+      if (document.errors.length > 0) problems.push(...document.errors.map((error) => `${where}: ${error.message}`));
+      else if (document.contents !== null) {
+        const result = readDocument(document.toJS({ maxAliasCount: 100 }), project);
+        if (Array.isArray(result)) problems.push(...result.map((problem) => `${where}: ${problem}`));
+        else wanted.push(result);
+      }
+    });
+  }
+  if (problems.length > 0) throw new UsageError(problems.join("\n"));
+  if (wanted.length === 0) throw new UsageError(`nothing to apply in ${files.join(", ")}`);
+  return wanted;
+}
+
+function readDocument(value: unknown, project: string): Wanted | string[] {
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    return ["not a resource: an object with kind, meta and spec is needed"];
+  const { kind: kindWord, ...json } = value as { kind?: unknown; meta?: { name?: unknown } };
+  const known = Object.keys(appliers);
+  const word = typeof kindWord === "string" ? kindWord.toLowerCase() : "";
+  if (!known.includes(word)) return [`kind is ${JSON.stringify(kindWord)}; it can be ${known.join(", ")}`];
+  const kind = findKind(word) as ResourceKind<unknown>;
+  const id = json.meta?.name;
+  if (typeof id !== "string" || id === "") return ["meta.name is missing"];
+  const name = kind.fullName(id, project);
+  const full = { ...json, meta: { ...json.meta, name } };
+  try {
+    return { kind, name, json: full as Wanted["json"], bytes: codec.fromJson(kind.typeName, full) };
+  } catch (error) {
+    if (!(error instanceof GantryError)) throw error;
+    return error.violations.length > 0 ? error.violations.map((v) => `${v.field}: ${v.description}`) : [error.message];
+  }
+}
+
+/** Names of the spec's fields (proto form, `spec.stop_timeout`) that are given and differ from what is there. */
+export function changedSpecFields(wanted: Wanted, current: unknown): string[] {
+  const currentSpec = ((current as { spec?: Record<string, unknown> }).spec ?? {}) as Record<string, unknown>;
+  // Through the codec, so that `"5"` and 5 are the same.
+  const given = (codec.toJson(wanted.kind.typeName, wanted.bytes) as { spec?: Record<string, unknown> }).spec ?? {};
+  return Object.keys(given)
+    .filter((key) => stable(given[key]) !== stable(currentSpec[key]))
+    .map((key) => `spec.${key.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`);
+}
+
+/** Names of the given parts of `meta` that differ. */
+export function changedMetaFields(wanted: Wanted, current: unknown): string[] {
+  const currentMeta = ((current as { meta?: Record<string, unknown> }).meta ?? {}) as Record<string, unknown>;
+  return ["labels", "annotations"]
+    .filter(
+      (key) =>
+        wanted.json.meta?.[key] !== undefined && stable(wanted.json.meta[key]) !== stable(currentMeta[key] ?? {}),
+    )
+    .map((key) => `meta.${key}`);
+}
+
+function stable(value: unknown): string {
+  return (
+    JSON.stringify(value, (_, inner: unknown) =>
+      typeof inner === "object" && inner !== null && !Array.isArray(inner)
+        ? Object.fromEntries(Object.entries(inner).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+        : inner,
+    ) ?? ""
+  );
+}
+
+export function newRequestId(): string {
+  return randomUUID();
+}
+
+export async function getOrUndefined<T>(kind: ResourceKind<T>, cli: Cli, name: string): Promise<T | undefined> {
+  try {
+    return await kind.get(cli.connection, name);
+  } catch (error) {
+    if (error instanceof GantryError && error.reason === "NOT_FOUND") return undefined;
+    throw error;
+  }
+}

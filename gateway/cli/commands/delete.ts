@@ -1,0 +1,75 @@
+import { randomUUID } from "node:crypto";
+import type { Command } from "commander";
+import type { Cli } from "../cli.ts";
+import { UsageError } from "../exit-codes.ts";
+import { listAll } from "../resources.ts";
+import { parseTargets, type Target } from "../targets.ts";
+import { type OperationRun, runOperations } from "./run-operations.ts";
+
+interface Options {
+  all?: boolean;
+  selector?: string;
+  wait?: boolean;
+}
+
+export function register(program: Command, cli: Cli): void {
+  program
+    .command("delete")
+    .alias("del")
+    .description("gantry delete instance web, gantry delete instances -l tier=test, gantry delete instances --all")
+    .argument("<kind>", "kind, or kind/name")
+    .argument("[names...]")
+    .option("--all", "all of the kind in the project")
+    .option("-l, --selector <labels>", "those that match a label selector")
+    .option("--no-wait", "return at once with the operations' names")
+    .action(async (kindWord: string, names: string[], options: Options) => {
+      const targets = await selectTargets(cli, [kindWord, ...names], options);
+      const instances = targets.filter((target) => target.kind.singular === "instance");
+      for (const target of targets) {
+        if (target.kind.singular !== "instance") await deleteNow(cli, target);
+      }
+      if (instances.length > 0)
+        await runOperations(
+          cli,
+          instances.map((target) => deletion(cli, target)),
+          "deleted",
+          options.wait ?? true,
+        );
+    });
+}
+
+async function selectTargets(cli: Cli, words: string[], options: Options): Promise<Target[]> {
+  const targets = parseTargets(words, cli.project);
+  const many = options.all || options.selector !== undefined;
+  if (targets.length > 0 && many) throw new UsageError("either names, or --all or --selector");
+  if (targets.length > 0) return targets;
+  if (!many) throw new UsageError("name what to delete, or say --all or --selector");
+  const { kind } = parseTargets([words[0] ?? "", "-"], cli.project)[0] as Target;
+  const query = { project: cli.project, allProjects: false, labelSelector: options.selector ?? "" };
+  return (await listAll(kind, cli.connection, query)).map((item) => ({ kind, name: kind.name(item) }));
+}
+
+function deletion(cli: Cli, target: Target): OperationRun {
+  const { connection } = cli;
+  return {
+    label: `instance/${target.name.split("/").pop()}`,
+    start: () =>
+      connection.call(connection.compute, connection.compute.deleteInstance, {
+        name: target.name,
+        etag: "",
+        requestId: randomUUID(),
+      }),
+  };
+}
+
+async function deleteNow(cli: Cli, { kind, name }: Target): Promise<void> {
+  const { connection } = cli;
+  const request = { name, etag: "" };
+  if (kind.singular === "project") await connection.call(connection.compute, connection.compute.deleteProject, request);
+  else if (kind.singular === "mirror")
+    await connection.call(connection.compute, connection.compute.deleteMirror, request);
+  else if (kind.singular === "operation")
+    await connection.call(connection.operations, connection.operations.deleteOperation, { name });
+  else throw new UsageError(`${kind.plural} cannot be deleted`);
+  cli.print(`${kind.singular}/${name.split("/").pop()} deleted`);
+}

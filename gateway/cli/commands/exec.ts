@@ -1,0 +1,119 @@
+import type { Command } from "commander";
+import type { ExecInstanceRequest, ExecInstanceResponse } from "../../../proto/gen/gantry/compute/v1/compute.ts";
+import { fromServiceError } from "../../../services/common/errors/status.ts";
+import type { Cli } from "../cli.ts";
+import { ExitCode, UsageError } from "../exit-codes.ts";
+import { parseInstances } from "../targets.ts";
+import { splitAtDashes } from "./create.ts";
+
+interface Options {
+  stdin?: boolean;
+  tty?: boolean;
+  user?: string;
+  workdir?: string;
+  env?: string[];
+}
+
+const STDIN_PART_BYTES = 256 * 1024;
+const collect = (value: string, previous: string[] | undefined) => [...(previous ?? []), value];
+
+export function register(program: Command, cli: Cli): void {
+  program
+    .command("exec")
+    .description("run a command in an instance: gantry exec -it web -- sh; ends with the command's exit code")
+    .argument("<words...>", "instance, then -- and the command")
+    .option("-i, --stdin", "pass standard input on")
+    .option("-t, --tty", "with a terminal")
+    .option("-u, --user <user>", "user, user:group or ids")
+    .option("-w, --workdir <path>", "working directory")
+    .option("-e, --env <NAME=value>", "environment variable (repeatable)", collect)
+    .action(async (words: string[], options: Options) => {
+      const { names, programArguments } = splitAtDashes(words, process.argv);
+      const [name, ...others] = parseInstances(names, cli.project);
+      if (name === undefined || others.length > 0) throw new UsageError("exec works on one instance");
+      if (programArguments.length === 0)
+        throw new UsageError("name the command behind --, as in: gantry exec web -- ls /");
+      if (options.tty && !process.stdin.isTTY) throw new UsageError("--tty needs a terminal as standard input");
+      process.exitCode = await exec(cli, name, programArguments, options);
+    });
+}
+
+function exec(cli: Cli, name: string, command: string[], options: Options): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const { connection } = cli;
+    const stream = connection.compute.execInstance(connection.metadata());
+    const send = (request: ExecInstanceRequest["input"]) => stream.write({ input: request });
+    const size = () => ({ columns: process.stdout.columns || 80, rows: process.stdout.rows || 24 });
+    const env = Object.fromEntries(
+      (options.env ?? []).map((text) => [text.split("=")[0] ?? "", text.slice(text.indexOf("=") + 1)]),
+    );
+    const start = {
+      name,
+      command,
+      env,
+      tty: options.tty ?? false,
+      size: options.tty ? size() : undefined,
+      user: options.user ?? "",
+      workingDir: options.workdir ?? "",
+      stdin: options.stdin ?? false,
+    };
+    let exitCode: number | undefined;
+    const onResize = () => send({ $case: "resize", value: size() });
+    const onInput = (data: Buffer) => {
+      for (let offset = 0; offset < data.length; offset += STDIN_PART_BYTES) {
+        const more = send({ $case: "stdin", value: data.subarray(offset, offset + STDIN_PART_BYTES) });
+        if (!more) process.stdin.pause();
+      }
+    };
+    const onEnd = () => send({ $case: "stdinClosed", value: true });
+    const cancel = () => stream.cancel();
+    const finish = () => {
+      process.stdin.off("data", onInput).off("end", onEnd);
+      process.stdout.off("resize", onResize);
+      cli.signal.removeEventListener("abort", cancel);
+      if (options.tty) process.stdin.setRawMode(false);
+      process.stdin.unref();
+      process.stdin.pause();
+    };
+    stream.on("drain", () => process.stdin.resume());
+    stream.on("data", ({ output }: ExecInstanceResponse) => {
+      switch (output?.$case) {
+        case "started":
+          if (options.stdin) process.stdin.on("data", onInput).on("end", onEnd).resume();
+          break;
+        case "stdout":
+          if (!process.stdout.write(output.value)) holdUntilDrained(stream, process.stdout);
+          break;
+        case "stderr":
+          if (!process.stderr.write(output.value)) holdUntilDrained(stream, process.stderr);
+          break;
+        case "exitCode":
+          exitCode = output.value;
+          stream.end();
+          break;
+        default:
+      }
+    });
+    stream.on("error", (error) => {
+      finish();
+      if (exitCode === undefined) reject(fromServiceError(error as Parameters<typeof fromServiceError>[0]));
+      else resolve(exitCode);
+    });
+    stream.on("end", () => {
+      finish();
+      resolve(exitCode ?? ExitCode.unavailable);
+    });
+    cli.signal.addEventListener("abort", cancel);
+    if (options.tty) {
+      process.stdin.setRawMode(true);
+      process.stdout.on("resize", onResize);
+    }
+    send({ $case: "start", value: start });
+  });
+}
+
+/** A slow terminal or pipe slows the stream down instead of filling the memory. */
+export function holdUntilDrained(stream: { pause(): unknown; resume(): unknown }, target: NodeJS.WriteStream): void {
+  stream.pause();
+  target.once("drain", () => stream.resume());
+}

@@ -1,0 +1,39 @@
+import { stringify } from "yaml";
+import { codec } from "../../../services/common/codec/codec.ts";
+import { UsageError } from "../exit-codes.ts";
+import type { ResourceKind } from "../resources.ts";
+import { formatTable } from "./table.ts";
+
+export const outputFormats = ["table", "wide", "json", "yaml", "name"] as const;
+export type OutputFormat = (typeof outputFormats)[number];
+
+export function parseFormat(text: string): OutputFormat {
+  const format = outputFormats.find((known) => known === text);
+  if (!format) throw new UsageError(`no output format "${text}"; known: ${outputFormats.join(", ")}`);
+  return format;
+}
+
+/** The item as ProtoJSON. */
+export function toJson<T>(kind: ResourceKind<T>, item: T): unknown {
+  return codec.toJson(kind.typeName, kind.message.encode(item).finish());
+}
+
+/** Text of one item (`single`) or of a list. */
+export function formatItems<T>(
+  kind: ResourceKind<T>,
+  items: readonly T[],
+  format: OutputFormat,
+  single: boolean,
+): string {
+  if (format === "name") return items.map((item) => kind.name(item)).join("\n");
+  if (format === "table" || format === "wide") {
+    if (items.length === 0) return `No ${kind.plural} found.`;
+    return formatTable(
+      items,
+      kind.columns.filter((column) => format === "wide" || !column.wide),
+    );
+  }
+  const values = items.map((item) => toJson(kind, item));
+  const value = single ? values[0] : { [kind.plural]: values };
+  return format === "json" ? JSON.stringify(value, null, 2) : stringify(value).trimEnd();
+}

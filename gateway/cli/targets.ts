@@ -1,0 +1,49 @@
+import { UsageError } from "./exit-codes.ts";
+import { findKind, type ResourceKind } from "./resources.ts";
+
+export interface Target {
+  // The items are used only through their own kind.
+  // oxlint-disable-next-line typescript/no-explicit-any
+  kind: ResourceKind<any>;
+  name: string;
+}
+
+/** `instance web db`, `instance/web host/h1`, or full names (`projects/p/instances/web`), as kubectl takes them. */
+export function parseTargets(words: readonly string[], project: string): Target[] {
+  const [first, ...rest] = words;
+  if (first === undefined) throw new UsageError("name a resource, for example: instance web");
+  if (first.includes("/")) return words.map((word) => parseOne(word, project));
+  const kind = findKind(first);
+  const slashed = rest.find(
+    (word) => word.includes("/") && !word.startsWith("projects/") && !word.startsWith("hosts/"),
+  );
+  if (slashed) throw new UsageError(`"${slashed}": name a kind either once in front or before each name, not both`);
+  return rest.map((id) => ({ kind, name: kind.fullName(id, project) }));
+}
+
+function parseOne(word: string, project: string): Target {
+  const parts = word.split("/");
+  if (parts.length === 4 && parts[0] === "projects") return { kind: findKind(parts[2] ?? ""), name: word };
+  if (parts.length === 2 && (parts[0] === "hosts" || parts[0] === "projects"))
+    return { kind: findKind(parts[0]), name: word };
+  const [kindWord, id] = parts;
+  if (parts.length !== 2 || !kindWord || !id) throw new UsageError(`"${word}" is not kind/name`);
+  const kind = findKind(kindWord);
+  return { kind, name: kind.fullName(id, project) };
+}
+
+/** Targets of a command that works on instances alone: a bare word is an instance. */
+export function parseInstances(words: readonly string[], project: string): string[] {
+  const [first, ...rest] = words;
+  if (first === undefined) throw new UsageError("name an instance");
+  const bare = !first.includes("/") && !isInstanceWord(first);
+  const targets = bare ? parseTargets(["instance", ...words], project) : parseTargets(words, project);
+  const other = targets.find((target) => target.kind.singular !== "instance");
+  if (other) throw new UsageError(`${other.kind.plural} cannot do that, only instances`);
+  if (targets.length === 0 && rest.length === 0) throw new UsageError("name an instance");
+  return targets.map((target) => target.name);
+}
+
+function isInstanceWord(word: string): boolean {
+  return word === "instance" || word === "instances";
+}
