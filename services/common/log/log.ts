@@ -1,0 +1,70 @@
+import { type DestinationStream, type Logger, pino } from "pino";
+
+export type { Logger } from "pino";
+
+export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+const SECRET_FIELDS = [
+  "authorization",
+  "token",
+  "ticket",
+  "password",
+  "key",
+  "privateKey",
+  "private_key",
+  "env",
+  "userData",
+  "user_data",
+];
+
+export interface LogOptions {
+  /** Process, for example `compute`. */
+  name: string;
+  level: LogLevel;
+  host?: string;
+  /** Default: standard output. */
+  destination?: DestinationStream;
+}
+
+/** One JSON object a line, time in ISO 8601. Fields named like secrets are blanked down to the third level. */
+export function createLog(options: LogOptions): Logger {
+  return pino(
+    {
+      level: options.level,
+      base: { process: options.name, ...(options.host === undefined ? {} : { host: options.host }), pid: process.pid },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      messageKey: "msg",
+      formatters: { level: (label) => ({ level: label }) },
+      serializers: { err: describeError, error: describeError },
+      redact: {
+        paths: SECRET_FIELDS.flatMap((field) => [field, `*.${field}`, `*.*.${field}`]),
+        censor: "[redacted]",
+      },
+    },
+    options.destination ?? pino.destination({ dest: 1, sync: true }),
+  );
+}
+
+const CAUSES_MAX = 5;
+
+/**
+ * Only what is known to be harmless: errors of client libraries carry the command or request that failed, and with it
+ * what users gave us.
+ */
+export function describeError(error: unknown, depth = 0): unknown {
+  if (!(error instanceof Error)) return { type: typeof error, message: String(error) };
+  const { code, reason, metadata, cause, errors, statusCode } = error as Error & Record<string, unknown>;
+  return {
+    type: error.name,
+    message: error.message,
+    ...(code === undefined ? {} : { code }),
+    ...(statusCode === undefined ? {} : { statusCode }),
+    ...(typeof reason === "string" ? { reason, metadata } : {}),
+    stack: error.stack,
+    ...(cause === undefined || depth >= CAUSES_MAX ? {} : { cause: describeError(cause, depth + 1) }),
+    ...(Array.isArray(errors) && depth < CAUSES_MAX
+      ? { errors: errors.slice(0, CAUSES_MAX).map((each) => describeError(each, depth + 1)) }
+      : {}),
+  };
+}
