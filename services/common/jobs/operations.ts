@@ -1,0 +1,128 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Redis } from "ioredis";
+import type { Logger } from "pino";
+import { OperationRecord } from "../../../proto/gen/gantry/common/v1/operation.ts";
+import type { Operation } from "../../../proto/gen/google/longrunning/operations.ts";
+import { operationInProgress, resourceExhausted } from "../errors/errors.ts";
+import { formatOperationName, parseOperationName } from "../names/operation-names.ts";
+import { DuplicateRequest, type Resource, type Store, type Transaction } from "../store/api.ts";
+import type { Operations, Submission } from "./api.ts";
+import { operationKind, queueName, UNFINISHED_SET } from "./kind.ts";
+import { type JobLimits, jobLimits } from "./limits.ts";
+import { operationOf, OperationMetadata, OperationState, writeMetadata } from "./metadata.ts";
+import { Queues } from "./queues.ts";
+
+/** The write is committed by then: a queue that is slow must not hold up the answer. The sweeper adds the job later. */
+const ADD_TIMEOUT_MS = 2_000;
+const PAYLOAD_MAX_BYTES = 64 * 1024;
+
+export interface OperationQueueOptions {
+  store: Store;
+  /** Not used by others for blocking commands; stays open. */
+  redis: Redis;
+  log: Logger;
+  limits?: Partial<JobLimits>;
+}
+
+/** Takes work in: writes operations and adds their jobs. Needs no worker in this process. */
+export class OperationQueue implements Operations {
+  readonly #store: Store;
+  readonly #queues: Queues;
+  readonly #limits: JobLimits;
+  readonly #log: Logger;
+
+  constructor({ store, redis, log, limits }: OperationQueueOptions) {
+    this.#store = store;
+    this.#limits = jobLimits(limits);
+    this.#log = log;
+    this.#queues = new Queues({ redis, prefix: store.prefix, log });
+  }
+
+  async submit<T extends Resource>(submission: Submission<T>): Promise<Operation> {
+    const id = `${this.#store.service}-${randomUUID()}`;
+    const name = formatOperationName(submission.project, id);
+    const request = submission.requestKey === undefined ? undefined : { key: submission.requestKey, value: name };
+    let record: OperationRecord;
+    try {
+      record = await this.#store.transact((tx) => this.#write(tx, submission, name), { request });
+    } catch (error) {
+      if (!(error instanceof DuplicateRequest)) throw error;
+      return operationOf(await this.#store.need(operationKind, error.value));
+    }
+    await this.#add(record, id);
+    return operationOf(record);
+  }
+
+  /** Asks for cancellation. Nothing happens when the operation is done. NOT_FOUND when it does not exist. */
+  async cancel(name: string): Promise<void> {
+    await this.#store.mutate(operationKind, name, (record) => {
+      if (record.operation?.done || record.cancelRequested) return false;
+      record.cancelRequested = true;
+    });
+  }
+
+  /** Closes the queues, not the store or the connection. */
+  close(): Promise<void> {
+    return this.#queues.close();
+  }
+
+  async #write<T extends Resource>(tx: Transaction, submission: Submission<T>, name: string): Promise<OperationRecord> {
+    const { kind, target, verb, payload } = submission;
+    if (payload && payload.length > PAYLOAD_MAX_BYTES) {
+      throw resourceExhausted("payload", `parameters of ${submission.job} are larger than ${PAYLOAD_MAX_BYTES} bytes`);
+    }
+    const after = await this.#running(tx, await tx.get(kind, target));
+    if (after && verb !== "delete") throw operationInProgress(target, operationOf(after).name);
+    const resource = await submission.write(tx, name);
+    if (!resource.meta) throw new Error(`${kind.name} ${target} was written without meta`);
+    resource.meta.operation = name;
+    const host = submission.host(resource);
+    const queue = queueName(this.#store.service, host);
+    if ((await this.#queues.waitingCount(queue)) >= this.#limits.queueWaitingMax) {
+      throw resourceExhausted("queue", `${this.#limits.queueWaitingMax} operations wait on ${queue}: try again later`);
+    }
+    if (after) {
+      after.cancelRequested = true;
+      tx.put(operationKind, after);
+    }
+    const record = OperationRecord.fromPartial({
+      meta: { name, host },
+      operation: { name },
+      job: submission.job,
+      queue,
+      payload: Buffer.from(payload ?? []),
+      retain: submission.retain ?? false,
+      after: after ? operationOf(after).name : "",
+      targetKind: kind.name,
+    });
+    const metadata = OperationMetadata.fromPartial({ target, verb, createTime: tx.now, percent: -1 });
+    metadata.targetUid = resource.meta.uid;
+    metadata.state = OperationState.OPERATION_STATE_QUEUED;
+    writeMetadata(record, metadata);
+    tx.create(operationKind, record);
+    tx.addToSet(UNFINISHED_SET, name);
+    return record;
+  }
+
+  /** The operation that runs on the resource now. */
+  async #running(tx: Transaction, resource: Resource | undefined): Promise<OperationRecord | undefined> {
+    const name = resource?.meta?.operation;
+    if (!name) return undefined;
+    const record = await tx.get(operationKind, name);
+    return record?.operation?.done ? undefined : record;
+  }
+
+  async #add(record: OperationRecord, id: string): Promise<void> {
+    const name = operationOf(record).name;
+    const added = this.#queues.add(record.queue, id, record.job, name).catch((error: unknown) => {
+      this.#log.warn({ err: error, operation: name }, "the job was not added: the sweeper adds it");
+    });
+    await Promise.race([added, delay(ADD_TIMEOUT_MS, undefined, { ref: false })]);
+  }
+}
+
+/** Project id for access checks; empty for operations of the realm. INVALID_ARGUMENT when it is no operation's name. */
+export function projectOfOperation(name: string): string {
+  return parseOperationName(name).project;
+}

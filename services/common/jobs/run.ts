@@ -1,0 +1,334 @@
+import type { Logger } from "pino";
+import type { OperationRecord } from "../../../proto/gen/gantry/common/v1/operation.ts";
+import { cancelled, failedPrecondition, type GantryError } from "../errors/errors.ts";
+import type { Fence, Kind, Resource, Store, Transaction } from "../store/api.ts";
+import type { Job, JobContext, Step } from "./api.ts";
+import { attempt } from "./attempt.ts";
+import { decodeFailure, encodeFailure, isCancellation, statusOf, stepFailure, withUndoProblem } from "./failure.ts";
+import { Interrupted } from "./interrupted.ts";
+import { Journal } from "./journal.ts";
+import { UNFINISHED_SET } from "./kind.ts";
+import type { JobLimits } from "./limits.ts";
+import { operationOf, OperationState, readMetadata } from "./metadata.ts";
+import type { JobMetrics } from "./metrics.ts";
+import { persistently } from "./persistently.ts";
+import { stepContext } from "./step-context.ts";
+import { isTransient } from "./transient.ts";
+
+/** `later`: it can't go on yet and is to be taken up again in a moment. */
+export type Outcome = "ended" | "later";
+
+export interface RunEnvironment {
+  store: Store;
+  jobs: ReadonlyMap<string, Job>;
+  kinds: ReadonlyMap<string, Kind<Resource>>;
+  fence: Fence;
+  /** The lease is lost, or the process has no more time. */
+  interrupt: AbortSignal;
+  /** The process stops: no further step begins. */
+  draining: () => boolean;
+  log: Logger;
+  metrics: JobMetrics | undefined;
+  limits: JobLimits;
+}
+
+const CONTEXT_TIMEOUT_MS = 30_000;
+const CONTEXT_ATTEMPTS = 3;
+
+/** A hook of the job failed, not the store under it. */
+class HookFailed extends Error {}
+
+/** One run of one operation, from where it stands to its end. Not used twice. */
+export class Run {
+  readonly #env: RunEnvironment;
+  readonly #cancel: AbortSignal;
+  readonly #journal: Journal;
+  readonly #log: Logger;
+  readonly #resumed: boolean;
+  /** Last step begun in this run: its effects may be there though it isn't among the finished. */
+  #begun: string | undefined;
+
+  constructor(env: RunEnvironment, record: OperationRecord, cancel: AbortSignal) {
+    this.#env = env;
+    this.#cancel = cancel;
+    this.#journal = new Journal({
+      store: env.store,
+      record,
+      fence: env.fence,
+      interrupt: env.interrupt,
+      progressIntervalMs: env.limits.progressIntervalMs,
+    });
+    const { target, startTime } = readMetadata(record);
+    this.#resumed = startTime !== undefined;
+    this.#log = env.log.child({ operation: operationOf(record).name, job: record.job, target });
+  }
+
+  async execute(): Promise<Outcome> {
+    try {
+      const job = this.#env.jobs.get(this.#journal.record.job);
+      if (job !== undefined) return await this.#executeJob(job);
+      const name = this.#journal.record.job;
+      await this.#end(undefined, failedPrecondition("UNKNOWN_JOB", `this service has no job ${name}`, { job: name }));
+      return "ended";
+    } finally {
+      await this.#journal.close();
+    }
+  }
+
+  async #executeJob(job: Job): Promise<Outcome> {
+    let ctx: JobContext;
+    try {
+      ctx = await this.#context(job);
+    } catch (error) {
+      return await this.#withoutContext(error);
+    }
+    if (!this.#journal.record.undoing) {
+      try {
+        await this.#doSteps(job, ctx);
+        await this.#end({ job, ctx });
+        return "ended";
+      } catch (error) {
+        if (error instanceof Interrupted) throw error;
+        await this.#beginUndo(stepFailure(error, this.#begun ?? "", this.#log));
+      }
+    }
+    await this.#undoSteps(job, ctx);
+    await this.#end({ job, ctx }, decodeFailure(this.#journal.record.failure));
+    return "ended";
+  }
+
+  async #context(job: Job): Promise<JobContext> {
+    const { store, fence, interrupt } = this.#env;
+    const base: JobContext = {
+      operation: this.#journal.record,
+      store,
+      log: this.#log,
+      signal: interrupt,
+      fence,
+      progress: (percent, message) => this.#journal.progress(percent, message),
+    };
+    let ctx = base;
+    const make = async (signal: AbortSignal): Promise<void> => {
+      ctx = await job.context(stepContext(base, signal, () => this.#journal.record));
+    };
+    await attempt(make, {
+      ...this.#attemptOptions(`context of ${job.name}`),
+      timeoutMs: CONTEXT_TIMEOUT_MS,
+      attempts: CONTEXT_ATTEMPTS,
+      retryable: isTransient,
+    });
+    return ctx;
+  }
+
+  /** Without its context neither steps nor hooks can run: wait for what is missing, or end the operation bare. */
+  async #withoutContext(error: unknown): Promise<Outcome> {
+    if (error instanceof Interrupted) throw error;
+    const { createTime } = readMetadata(this.#journal.record);
+    const ageMs = this.#env.store.now().getTime() - (createTime?.getTime() ?? 0);
+    if (isTransient(error) && ageMs < this.#env.limits.contextRetryMs) {
+      this.#log.warn({ err: error }, "the job can't begin yet");
+      return "later";
+    }
+    await this.#end(undefined, stepFailure(error, "", this.#log));
+    return "ended";
+  }
+
+  async #doSteps(job: Job, ctx: JobContext): Promise<void> {
+    const finished = new Set(this.#journal.record.finishedSteps);
+    const steps = job.steps.filter((step) => !finished.has(step.name));
+    // A step that was under way at a crash may be half done even if nothing of it begins in this run.
+    if (this.#resumed) this.#begun = steps[0]?.name;
+    let before: Step<JobContext> | undefined;
+    for (const step of steps) {
+      await this.#begin(job, step, before);
+      this.#begun = step.name;
+      await this.#timed(job, step, "do", () =>
+        attempt((signal) => step.do(this.#stepContext(ctx, signal)), {
+          ...this.#attemptOptions(`step ${step.name}`),
+          timeoutMs: step.timeoutMs,
+          attempts: step.attempts ?? 1,
+          backoffMs: step.backoffMs,
+          retryable: isTransient,
+          cancel: this.#cancel,
+        }),
+      );
+      before = step;
+    }
+  }
+
+  /** One write says that the step before is finished and that this one is under way. */
+  async #begin(job: Job, step: Step<JobContext>, before: Step<JobContext> | undefined): Promise<void> {
+    const first = before === undefined;
+    const write = this.#journal.commit(async (record, metadata, tx) => {
+      if (before) record.finishedSteps.push(before.name);
+      if (record.cancelRequested) return;
+      Object.assign(metadata, { state: OperationState.OPERATION_STATE_RUNNING, percent: -1, message: "" });
+      Object.assign(metadata, { step: step.name, stepIndex: job.steps.indexOf(step) + 1, stepCount: job.steps.length });
+      if (first && this.#resumed) metadata.resumes += 1;
+      metadata.startTime ??= tx.now;
+    }, first);
+    await (first ? Promise.all([write, this.#persistTarget()]) : write);
+    if (first && this.#resumed) this.#env.metrics?.resumed.inc({ job: job.name });
+    if (this.#journal.record.cancelRequested) throw cancelled("the operation was cancelled");
+    if (this.#env.draining()) throw new Interrupted("the process stops");
+  }
+
+  /** The record file of the target is on this host's disk before the first effect. */
+  async #persistTarget(): Promise<void> {
+    const { store, kinds, interrupt } = this.#env;
+    const { targetKind } = this.#journal.record;
+    const kind = kinds.get(targetKind);
+    if (kind === undefined) throw new Error(`no kind ${targetKind} among the kinds the worker was given`);
+    const { target } = readMetadata(this.#journal.record);
+    await persistently(async () => {
+      const record = await store.get(kind, target);
+      if (record) await store.persist(kind, record);
+    }, interrupt);
+  }
+
+  async #beginUndo(error: GantryError): Promise<void> {
+    const begun = this.#begun;
+    this.#log.warn({ err: error }, isCancellation(error) ? "cancelled" : "failed");
+    await this.#journal.write((record, metadata) => {
+      record.undoing = true;
+      record.failure = encodeFailure(error);
+      if (begun && !record.finishedSteps.includes(begun)) record.finishedSteps.push(begun);
+      metadata.state = OperationState.OPERATION_STATE_UNDOING;
+    });
+  }
+
+  async #undoSteps(job: Job, ctx: JobContext): Promise<void> {
+    const { record } = this.#journal;
+    // Retain keeps the remains of a failure for inspection; who cancels wants them gone.
+    if (record.retain && !record.cancelRequested) return;
+    const left = [...record.finishedSteps];
+    let error = decodeFailure(record.failure);
+    for (let name = left.pop(); name !== undefined; name = left.pop()) {
+      const step = job.steps.find((each) => each.name === name);
+      if (step?.undo === undefined) continue;
+      await this.#journal.write((record, metadata) => {
+        record.finishedSteps = [...left, step.name];
+        record.failure = encodeFailure(error);
+        Object.assign(metadata, { state: OperationState.OPERATION_STATE_UNDOING, percent: -1 });
+        Object.assign(metadata, {
+          step: step.name,
+          stepIndex: job.steps.indexOf(step) + 1,
+          message: `undoing ${step.name}`,
+        });
+      });
+      if (this.#env.draining()) throw new Interrupted("the process stops");
+      try {
+        await this.#undoStep(job, step, ctx);
+      } catch (problem) {
+        if (problem instanceof Interrupted) throw problem;
+        // The rest is still undone: one thing left behind is better than all.
+        error = withUndoProblem(error, step.name, stepFailure(problem, step.name, this.#log));
+      }
+    }
+    await this.#journal.write((record) => {
+      record.finishedSteps = [];
+      record.failure = encodeFailure(error);
+    });
+  }
+
+  #undoStep(job: Job, step: Step<JobContext>, ctx: JobContext): Promise<void> {
+    return this.#timed(job, step, "undo", () =>
+      attempt((signal) => step.undo!(this.#stepContext(ctx, signal)), {
+        ...this.#attemptOptions(`undo of ${step.name}`),
+        timeoutMs: step.timeoutMs,
+        attempts: Math.max(step.attempts ?? 1, this.#env.limits.undoAttempts),
+        backoffMs: step.backoffMs,
+        retryable: () => true,
+      }),
+    );
+  }
+
+  /** The write that ends the operation. Without hooks when the job or its context is missing. */
+  async #end(hooks: { job: Job; ctx: JobContext } | undefined, error?: GantryError): Promise<void> {
+    try {
+      await this.#writeEnd(hooks, error);
+    } catch (failure) {
+      if (!(failure instanceof HookFailed)) throw failure;
+      // A failed `succeed` is a failure of the job; a failed `fail` must not keep the operation open for ever.
+      if (error === undefined) throw failure.cause;
+      this.#log.error({ err: failure.cause }, "the job's fail hook failed: the operation ends without it");
+      await this.#writeEnd(undefined, error);
+    }
+    const result = resultOf(error, this.#journal.record);
+    this.#env.metrics?.ended.inc({ job: this.#journal.record.job, result });
+    this.#log.info({ result }, "operation ended");
+  }
+
+  #writeEnd(hooks: { job: Job; ctx: JobContext } | undefined, error: GantryError | undefined): Promise<void> {
+    return this.#journal.commit(async (record, metadata, tx) => {
+      const operation = operationOf(record);
+      if (error === undefined && hooks) {
+        const value = await hook(() => hooks.job.succeed(this.#stepContext(hooks.ctx, this.#env.interrupt), tx));
+        operation.result = { $case: "response", value };
+        record.finishedSteps = hooks.job.steps.map((step) => step.name);
+        Object.assign(metadata, { state: OperationState.OPERATION_STATE_SUCCEEDED, percent: 100 });
+      } else if (error) {
+        if (hooks) await hook(() => hooks.job.fail(this.#stepContext(hooks.ctx, this.#env.interrupt), tx, error));
+        operation.result = { $case: "error", value: statusOf(error) };
+        metadata.state = ENDED[resultOf(error, record)];
+      }
+      await this.#releaseTarget(tx, record, metadata.target);
+      record.undoing = false;
+      record.failure = Buffer.alloc(0);
+      operation.done = true;
+      metadata.startTime ??= tx.now;
+      metadata.endTime = tx.now;
+      tx.removeFromSet(UNFINISHED_SET, operation.name);
+    });
+  }
+
+  /** `meta.operation` of the target is cleared, unless a delete has taken over. */
+  async #releaseTarget(tx: Transaction, record: OperationRecord, target: string): Promise<void> {
+    const kind = this.#env.kinds.get(record.targetKind);
+    if (kind === undefined) return;
+    const resource = await tx.get(kind, target);
+    if (!resource?.meta || resource.meta.operation !== this.#journal.name) return;
+    resource.meta.operation = "";
+    tx.put(kind, resource);
+  }
+
+  #stepContext(ctx: JobContext, signal: AbortSignal): JobContext {
+    return stepContext(ctx, signal, () => this.#journal.record);
+  }
+
+  #attemptOptions(what: string): { what: string; interrupt: AbortSignal; settleMs: number; log: Logger } {
+    return { what, interrupt: this.#env.interrupt, settleMs: this.#env.limits.settleMs, log: this.#log };
+  }
+
+  async #timed(job: Job, step: Step<JobContext>, direction: "do" | "undo", work: () => Promise<void>): Promise<void> {
+    const begun = performance.now();
+    let result = "failed";
+    try {
+      await work();
+      result = "done";
+    } finally {
+      const seconds = (performance.now() - begun) / 1000;
+      this.#env.metrics?.stepSeconds.observe({ job: job.name, step: step.name, direction, result }, seconds);
+    }
+  }
+}
+
+const ENDED = {
+  failed: OperationState.OPERATION_STATE_FAILED,
+  cancelled: OperationState.OPERATION_STATE_CANCELLED,
+  succeeded: OperationState.OPERATION_STATE_SUCCEEDED,
+} as const;
+
+function resultOf(error: GantryError | undefined, record: OperationRecord): keyof typeof ENDED {
+  if (error === undefined) return "succeeded";
+  return record.cancelRequested && isCancellation(error) ? "cancelled" : "failed";
+}
+
+async function hook<R>(call: () => Promise<R>): Promise<R> {
+  try {
+    return await call();
+  } catch (error) {
+    if (isTransient(error)) throw error;
+    throw new HookFailed("hook failed", { cause: error });
+  }
+}
