@@ -39,14 +39,6 @@ export interface Codec {
   fromJsonText(typeName: string, text: string, options?: FromJsonOptions): Uint8Array;
 }
 
-/** `registry` is called at the first use. */
-export function createCodec(registry: () => FileRegistry): Codec {
-  return new RegistryCodec(registry);
-}
-
-/** The codec of Gantry's own contract. */
-export const codec: Codec = createCodec(loadRegistry);
-
 /** `type.googleapis.com/gantry.compute.v1.Instance` names `gantry.compute.v1.Instance`. */
 export function typeNameOf(typeUrl: string): string {
   return typeUrl.slice(typeUrl.lastIndexOf("/") + 1);
@@ -109,6 +101,14 @@ class RegistryCodec implements Codec {
     return desc;
   }
 }
+
+/** `registry` is called at the first use. */
+export function createCodec(registry: () => FileRegistry): Codec {
+  return new RegistryCodec(registry);
+}
+
+/** The codec of Gantry's own contract. */
+export const codec: Codec = createCodec(loadRegistry);
 
 /** The checked copy; throws INVALID_ARGUMENT with every violation. */
 function check(walk: Walk, desc: DescMessage, json: ExactJson, path: string): JsonValue {

@@ -40,9 +40,9 @@ export function checkScalar(walk: Walk, type: ScalarType, json: unknown, path: s
     case ScalarType.BOOL:
       return typeof json === "boolean" ? json : walk.wrongType(path, "true or false", json);
     case ScalarType.FLOAT:
-      return checkFloat(walk, json, path, FLOAT_MAX);
+      return checkFloat(walk, json, path, FLOAT_MAX, Math.fround);
     case ScalarType.DOUBLE:
-      return checkFloat(walk, json, path, Number.MAX_VALUE);
+      return checkFloat(walk, json, path, Number.MAX_VALUE, Number);
     default:
       return checkInteger(walk, RANGES[type]!, json, path);
   }
@@ -70,14 +70,20 @@ function checkBytes(walk: Walk, json: unknown, path: string): string | undefined
   return json;
 }
 
-function checkFloat(walk: Walk, json: unknown, path: string, max: number): number | string | undefined {
+function checkFloat(
+  walk: Walk,
+  json: unknown,
+  path: string,
+  max: number,
+  round: (value: number) => number,
+): number | string | undefined {
   if (json === "NaN" || json === "Infinity" || json === "-Infinity") return json;
   if (typeof json === "string" && !isNumberText(json)) return walk.bad(path, `${show(json)} is not a number`);
   if (typeof json !== "number" && typeof json !== "bigint" && typeof json !== "string") {
     return walk.wrongType(path, "a number", json);
   }
   const value = Number(json);
-  return Math.abs(value) <= max ? value : walk.bad(path, "is out of range");
+  return Math.abs(value) <= max ? round(value) : walk.bad(path, "is out of range");
 }
 
 /**
@@ -113,7 +119,9 @@ function toInteger(walk: Walk, json: unknown, path: string): bigint | "range" | 
 /** A name of the enum, or any 32-bit number: numbers of a newer contract pass through. */
 export function checkEnum(walk: Walk, desc: DescEnum, json: unknown, path: string): JsonValue | undefined {
   walk.spend(path, typeof json === "string" ? json : undefined);
-  if (desc.typeName === "google.protobuf.NullValue" && json === null) return null;
+  if (desc.typeName === "google.protobuf.NullValue") {
+    return json === null || json === 0 || json === "NULL_VALUE" ? null : walk.wrongType(path, "null", json);
+  }
   if (typeof json === "string") {
     if (desc.values.some((value) => value.name === json || value.jsonName === json)) return json;
     const names = desc.values.slice(0, ENUM_NAMES_SHOWN_MAX).map((value) => value.name);
