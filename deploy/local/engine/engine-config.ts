@@ -1,0 +1,58 @@
+import type { EnginePaths } from "./paths.ts";
+
+export interface EngineNetwork {
+  /** Of the engine's default bridge, and of its nftables table. */
+  bridge: string;
+  /** Address and prefix of the default bridge: `10.231.0.1/24`. */
+  bridgeAddress: string;
+  /** Where other networks get theirs: `10.232.0.0/16`, given out as /24. */
+  pool: string;
+}
+
+export interface EngineOptions {
+  network: EngineNetwork;
+  /** Containers live below it; default: the engine's own choice. */
+  cgroupParent?: string;
+  labels?: readonly string[];
+}
+
+/** Configuration of containerd: version 2 is read by 1.x and 2.x. */
+export function containerdConfig(paths: EnginePaths): string {
+  const { containerd } = paths;
+  return [
+    "version = 2",
+    `root = ${JSON.stringify(containerd.root)}`,
+    `state = ${JSON.stringify(containerd.state)}`,
+    // Kubernetes' interface is not used, and would write to folders outside.
+    'disabled_plugins = ["io.containerd.grpc.v1.cri"]',
+    "[grpc]",
+    `address = ${JSON.stringify(containerd.socket)}`,
+    "",
+  ].join("\n");
+}
+
+/**
+ * daemon.json. The engine leaves the firewall alone: engines in one network namespace share the names of their iptables
+ * chains and would empty each other's. Published ports go through docker-proxy; what goes out is masqueraded by a table
+ * of our own (masquerade.ts).
+ */
+export function engineConfig(paths: EnginePaths, options: EngineOptions): Record<string, unknown> {
+  const { network, cgroupParent, labels } = options;
+  return {
+    "data-root": paths.dataRoot,
+    "exec-root": paths.execRoot,
+    pidfile: paths.pidFile,
+    hosts: [`unix://${paths.socket}`],
+    containerd: paths.containerd.socket,
+    "live-restore": true,
+    bridge: network.bridge,
+    "default-address-pools": [{ base: network.pool, size: 24 }],
+    iptables: false,
+    ip6tables: false,
+    // Devices by the Container Device Interface: on by default from 28 on.
+    features: { cdi: true },
+    "log-driver": "local",
+    ...(cgroupParent ? { "cgroup-parent": cgroupParent } : {}),
+    ...(labels ? { labels } : {}),
+  };
+}

@@ -1,0 +1,59 @@
+import { runCommand } from "../process/run-command.ts";
+import type { EngineNetwork } from "./engine-config.ts";
+
+const COMMAND_TIMEOUT_MS = 10_000;
+
+/** Makes the engine's bridge and its masquerading, where they are not there yet (or not as they should be). */
+export async function setUpNetwork(network: EngineNetwork): Promise<void> {
+  if (!(await linkExists(network.bridge))) {
+    await ip(["link", "add", network.bridge, "type", "bridge"]);
+  }
+  await ip(["addr", "replace", network.bridgeAddress, "dev", network.bridge]);
+  await ip(["link", "set", network.bridge, "up"]);
+  await nft(masqueradeRules(network));
+}
+
+export async function tearDownNetwork(network: EngineNetwork): Promise<void> {
+  await nft(deleteRules(network));
+  if (await linkExists(network.bridge)) await ip(["link", "del", network.bridge]);
+}
+
+/** What leaves the engine's networks takes the host's address; an existing table is replaced in one transaction. */
+export function masqueradeRules(network: EngineNetwork): string {
+  const own = `{ ${subnetOf(network.bridgeAddress)}, ${network.pool} }`;
+  return [
+    deleteRules(network),
+    `table ip ${network.bridge} {`,
+    "  chain postrouting {",
+    "    type nat hook postrouting priority srcnat",
+    `    ip saddr ${own} ip daddr != ${own} masquerade`,
+    "  }",
+    "}",
+    "",
+  ].join("\n");
+}
+
+function deleteRules({ bridge }: EngineNetwork): string {
+  // Deleting needs the table to be there.
+  return `table ip ${bridge}\ndelete table ip ${bridge}\n`;
+}
+
+function subnetOf(address: string): string {
+  const [octets, prefix] = address.split("/");
+  return `${octets!.split(".").slice(0, 3).join(".")}.0/${prefix}`;
+}
+
+async function linkExists(name: string): Promise<boolean> {
+  const links = JSON.parse(await runCommand("ip", ["-json", "link", "show"], { timeoutMs: COMMAND_TIMEOUT_MS })) as {
+    ifname: string;
+  }[];
+  return links.some(({ ifname }) => ifname === name);
+}
+
+async function ip(args: string[]): Promise<void> {
+  await runCommand("ip", args, { timeoutMs: COMMAND_TIMEOUT_MS });
+}
+
+async function nft(rules: string): Promise<void> {
+  await runCommand("nft", ["-f", "-"], { timeoutMs: COMMAND_TIMEOUT_MS, input: rules });
+}

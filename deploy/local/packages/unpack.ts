@@ -1,0 +1,34 @@
+import { mkdir, readdir, symlink } from "node:fs/promises";
+import { join } from "node:path";
+import { runCommand } from "../process/run-command.ts";
+import type { PrivateApt } from "./apt.ts";
+
+const UNPACK_TIMEOUT_MS = 120_000;
+
+/** Fetches packages and all they depend on; gives the names of the package files. */
+export async function downloadWithDependencies(apt: PrivateApt, packages: readonly string[]): Promise<string[]> {
+  await apt.run(["clean"]);
+  await apt.run(["install", "-y", "--download-only", "--no-install-recommends", ...packages]);
+  const names = await readdir(apt.archives);
+  return names.filter((name) => name.endsWith(".deb")).sort();
+}
+
+/** Fetches just these packages, in the versions that the pins choose, into `dir`. */
+export async function downloadOnly(apt: PrivateApt, packages: readonly string[]): Promise<string[]> {
+  await apt.run(["clean"]);
+  await apt.run(["install", "-y", "--download-only", "--no-install-recommends", "--reinstall", ...packages]);
+  const names = await readdir(apt.archives);
+  return names.filter((name) => packages.some((wanted) => name.startsWith(`${wanted}_`))).sort();
+}
+
+/** Lays the files of packages out below `root`; their installation scripts are not run. */
+export async function unpack(apt: PrivateApt, files: readonly string[], root: string): Promise<void> {
+  for (const folder of ["bin", "sbin", "lib", "lib64"]) {
+    await mkdir(join(root, "usr", folder), { recursive: true });
+    // Some packages still ship /bin and /lib: in a merged layout these are links.
+    await symlink(`usr/${folder}`, join(root, folder));
+  }
+  for (const file of files) {
+    await runCommand("dpkg-deb", ["-x", join(apt.archives, file), root], { timeoutMs: UNPACK_TIMEOUT_MS });
+  }
+}

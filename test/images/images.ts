@@ -1,0 +1,31 @@
+import { ensureImage } from "../../deploy/local/images/ensure-image.ts";
+import { busyboxImage, dindImage, type ImageRecipe } from "../../deploy/local/images/recipes.ts";
+import { Engine } from "../../services/common/engine/engine.ts";
+import { testConfig } from "../support/config.ts";
+
+/** A static busybox: `/bin/sh` and its commands. */
+export const BUSYBOX = "gantry-test/busybox:latest";
+/** A Docker engine in a container, as docker:dind; to be run privileged. */
+export const DIND = "gantry-test/dind:latest";
+
+export type TestImage = typeof BUSYBOX | typeof DIND;
+
+const RECIPES: Record<TestImage, ImageRecipe> = { [BUSYBOX]: busyboxImage, [DIND]: dindImage };
+
+/** Has the images on an engine: the official ones where a registry answers, else made from distribution packages. */
+export async function provideImages(socketPath: string, images: readonly TestImage[]): Promise<void> {
+  const engine = new Engine({ socketPath });
+  try {
+    for (const reference of images) {
+      await ensureImage({
+        engine,
+        recipe: RECIPES[reference],
+        reference,
+        cacheDir: testConfig().imageCacheDir,
+        say: (line) => process.stderr.write(`test images: ${line}\n`),
+      });
+    }
+  } finally {
+    engine.close();
+  }
+}

@@ -1,0 +1,145 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { readdir, rm, rmdir } from "node:fs/promises";
+import { join } from "node:path";
+import { tearDownNetwork } from "../../deploy/local/engine/network.ts";
+import type { EngineNetwork } from "../../deploy/local/engine/engine-config.ts";
+import { runCommand } from "../../deploy/local/process/run-command.ts";
+import { waitUntil } from "../../deploy/local/process/wait-until.ts";
+
+/** What tests make outside their own process. */
+export type Leftover =
+  | { kind: "process"; pid: number; startTicks: string }
+  | { kind: "folder"; path: string }
+  /** An engine's containers, networks and mounts; its two daemons are processes of their own. */
+  | { kind: "engine"; dir: string; cgroup: string; network: EngineNetwork };
+
+const END_TIMEOUT_MS = 15_000;
+const COMMAND_TIMEOUT_MS = 10_000;
+const CGROUPS = "/sys/fs/cgroup";
+
+export async function remove(leftover: Leftover): Promise<void> {
+  if (leftover.kind === "process") await killProcess(leftover.pid, leftover.startTicks);
+  else if (leftover.kind === "folder") await removeFolder(leftover.path);
+  else await removeEngine(leftover);
+}
+
+/** When the process began, by which a number that was given anew is known. */
+export function startTicks(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return fields[0] === "Z" ? undefined : fields[19];
+  } catch (error) {
+    if (["ENOENT", "ESRCH"].includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
+    throw error;
+  }
+}
+
+async function killProcess(pid: number, ticks: string): Promise<void> {
+  if (startTicks(pid) !== ticks) return;
+  kill(pid);
+  await waitUntil(async () => (startTicks(pid) === ticks ? undefined : true), {
+    what: `end of process ${pid}`,
+    timeoutMs: END_TIMEOUT_MS,
+  });
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}
+
+async function removeEngine(engine: Extract<Leftover, { kind: "engine" }>): Promise<void> {
+  await endContainers(engine.dir, engine.cgroup);
+  await tearDownNetwork(engine.network);
+  await removeFolder(engine.dir);
+}
+
+/** Kills the containers of an engine whose daemons are gone. */
+export async function endContainers(engineDir: string, cgroup: string): Promise<void> {
+  // Shims first: one that lives would report a killed container to nobody and stay.
+  for (const pid of processesWith(join(engineDir, "containerd.sock"))) kill(pid);
+  const groups = await cgroupsOf(cgroup);
+  await waitUntil(
+    async () => {
+      const pids = groups.flatMap(processesOf);
+      for (const pid of pids) kill(pid);
+      return pids.length === 0 ? true : undefined;
+    },
+    { what: `end of the containers in ${cgroup}`, timeoutMs: END_TIMEOUT_MS },
+  );
+  for (const group of groups) await removeCgroup(group);
+}
+
+/** Processes that name the address among their arguments. */
+function processesWith(argument: string): number[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").includes(argument);
+      } catch (error) {
+        if (["ENOENT", "ESRCH"].includes((error as NodeJS.ErrnoException).code ?? "")) return false;
+        throw error;
+      }
+    });
+}
+
+/** The group in each hierarchy: one of version 2, or one of each controller of version 1. */
+async function cgroupsOf(name: string): Promise<string[]> {
+  const hierarchies = [CGROUPS, ...(await readdir(CGROUPS)).map((folder) => join(CGROUPS, folder))];
+  const present = await Promise.all(
+    hierarchies.map(async (folder) => ((await entries(folder)).includes(name) ? [join(folder, name)] : [])),
+  );
+  return present.flat();
+}
+
+async function entries(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (["ENOENT", "ENOTDIR", "ENODEV"].includes((error as NodeJS.ErrnoException).code ?? "")) return [];
+    throw error;
+  }
+}
+
+function processesOf(group: string): number[] {
+  try {
+    return readdirSync(group, { recursive: true, encoding: "utf8" })
+      .filter((name) => name.split("/").at(-1) === "cgroup.procs")
+      .flatMap((name) => readFileSync(join(group, name), "utf8").split("\n"))
+      .filter((line) => line !== "" && line !== "0")
+      .map(Number);
+  } catch (error) {
+    if (["ENOENT", "ENODEV"].includes((error as NodeJS.ErrnoException).code ?? "")) return [];
+    throw error;
+  }
+}
+
+async function removeCgroup(group: string): Promise<void> {
+  for (const entry of await readdir(group, { withFileTypes: true })) {
+    if (entry.isDirectory()) await removeCgroup(join(group, entry.name));
+  }
+  await waitUntil(
+    async () => {
+      await rmdir(group);
+      return true;
+    },
+    { what: `removal of ${group}`, timeoutMs: END_TIMEOUT_MS },
+  );
+}
+
+export async function removeFolder(path: string): Promise<void> {
+  const mounts = readFileSync("/proc/self/mountinfo", "utf8")
+    .split("\n")
+    .map((line) => line.split(" ")[4] ?? "")
+    .filter((point) => point.startsWith(`${path}/`));
+  for (const point of mounts.toReversed()) {
+    await runCommand("umount", ["--lazy", point], { timeoutMs: COMMAND_TIMEOUT_MS });
+  }
+  await rm(path, { recursive: true, force: true, maxRetries: 5 });
+}

@@ -1,0 +1,48 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { test } from "node:test";
+import { waitUntil } from "../../deploy/local/process/wait-until.ts";
+import { startTicks } from "./leftovers.ts";
+
+const VICTIM = join(import.meta.dirname, "reaper-victim.ts");
+const CLEAN_TIMEOUT_MS = 30_000;
+
+interface Made {
+  folders: string[];
+  pids: number[];
+  engineDir: string;
+  containerPid: number;
+}
+
+test("all that a test made is removed when its process is killed", { timeout: 120_000 }, async () => {
+  const victim = spawn(process.execPath, [VICTIM], { stdio: ["ignore", "pipe", "inherit"] });
+  let made: Made | undefined;
+  for await (const line of createInterface({ input: victim.stdout })) {
+    made = JSON.parse(line) as Made;
+    victim.kill("SIGKILL");
+  }
+  assert.ok(made, "the victim started");
+  const { folders, pids, engineDir, containerPid } = made;
+  await waitUntil(async () => (folders.some((folder) => existsSync(folder)) ? undefined : true), {
+    what: `removal of ${folders.join(", ")}`,
+    timeoutMs: CLEAN_TIMEOUT_MS,
+  });
+  for (const pid of [...pids, containerPid]) assert.equal(startTicks(pid), undefined, `process ${pid} has ended`);
+  assert.doesNotMatch(readFileSync("/proc/self/mountinfo", "utf8"), new RegExp(engineDir));
+  assert.deepEqual(
+    readdirSync("/proc").filter((name) => /^\d+$/.test(name) && commandLine(name).includes(engineDir)),
+    [],
+  );
+});
+
+function commandLine(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8");
+  } catch (error) {
+    if (["ENOENT", "ESRCH"].includes((error as NodeJS.ErrnoException).code ?? "")) return "";
+    throw error;
+  }
+}
