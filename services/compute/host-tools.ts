@@ -1,0 +1,19 @@
+import type { Engine } from "../common/engine/engine.ts";
+import type { EngineObserver } from "../common/engine/observer/observer.ts";
+import type { DeviceRequest } from "./instances/container-options.ts";
+import type { InstanceCatalog } from "./instances/catalog.ts";
+import type { TlsStore } from "./inner-engine/tls-store.ts";
+import type { HostNetwork } from "./network/host-network.ts";
+
+/** What jobs and the reconciler work with on their host. */
+export interface HostTools {
+  /** Host id. */
+  readonly host: string;
+  readonly engine: Engine;
+  readonly observer: EngineObserver;
+  readonly catalog: InstanceCatalog;
+  readonly network: HostNetwork;
+  readonly tls: TlsStore;
+  /** How the engine is asked for devices, given their ids. FAILED_PRECONDITION when one is not there any more. */
+  deviceRequests(ids: readonly string[]): DeviceRequest[];
+}

@@ -1,0 +1,40 @@
+import { AddressPool } from "./address-pool.ts";
+import { formatRange } from "./cidr.ts";
+import type { RealmNetwork, RealmNetworkState } from "./realm-network.ts";
+
+/** The realm's network on this host, with its addresses. */
+export class HostNetwork {
+  readonly #network: RealmNetwork;
+  readonly #taken: () => Iterable<{ uid: string; ipv4: string }>;
+  #pool: { subnet: string; addresses: AddressPool } | undefined;
+
+  /** `taken`: what records of this host's instances hold. */
+  constructor(network: RealmNetwork, taken: () => Iterable<{ uid: string; ipv4: string }>) {
+    this.#network = network;
+    this.#taken = taken;
+  }
+
+  get name(): string {
+    return this.#network.name;
+  }
+
+  ensure(signal?: AbortSignal): Promise<RealmNetworkState> {
+    return this.#network.ensure(signal);
+  }
+
+  forget(): void {
+    this.#network.forget();
+  }
+
+  /** Of the network as it is now. */
+  async addresses(signal?: AbortSignal): Promise<AddressPool> {
+    const { subnet } = await this.ensure(signal);
+    const text = formatRange(subnet);
+    if (this.#pool?.subnet !== text) this.#pool = { subnet: text, addresses: new AddressPool(subnet, this.#taken) };
+    return this.#pool.addresses;
+  }
+
+  release(uid: string): void {
+    this.#pool?.addresses.release(uid);
+  }
+}

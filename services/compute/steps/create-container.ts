@@ -1,0 +1,81 @@
+import { status as Code } from "@grpc/grpc-js";
+import { createContainer, findContainer, removeContainer } from "../../common/engine/api/containers.ts";
+import { connectNetwork } from "../../common/engine/api/networks.ts";
+import { removeVolume } from "../../common/engine/api/volumes.ts";
+import { compareVersions } from "../../common/engine/api-version.ts";
+import { EngineError } from "../../common/engine/errors.ts";
+import { LABEL_UID } from "../../common/engine/labels.ts";
+import type { Step } from "../../common/jobs/api.ts";
+import { failedPrecondition } from "../../common/errors/errors.ts";
+import { type ContainerOptions, containerOptions, innerEngineVolume } from "../instances/container-options.ts";
+import { hasInnerEngine } from "../instances/defaults.ts";
+import type { InstanceContext } from "../jobs/context.ts";
+import { containersOf } from "./find-container.ts";
+
+/** From here on one call takes all networks. */
+const SEVERAL_NETWORKS_API = "1.44";
+
+/** The container, not started. One that a crash left behind is taken on. */
+export const createContainerStep: Step<InstanceContext> = {
+  name: "create-container",
+  timeoutMs: 120_000,
+  attempts: 5,
+  async do(ctx) {
+    const { innerPool } = await ctx.tools.network.ensure(ctx.signal);
+    const options = containerOptions({
+      instance: ctx.instance,
+      network: ctx.tools.network.name,
+      deviceRequests: ctx.tools.deviceRequests(ctx.instance.reservation?.gpus ?? []),
+      innerPool,
+    });
+    ctx.containerId = await createOrFind(ctx, options);
+  },
+  async undo(ctx) {
+    await removeContainers(ctx);
+  },
+};
+
+async function createOrFind(ctx: InstanceContext, options: ContainerOptions): Promise<string> {
+  const { engine } = ctx.tools;
+  const limits = { signal: ctx.signal, timeoutMs: createContainerStep.timeoutMs };
+  const { api } = await engine.version();
+  const oneByOne = compareVersions(api, SEVERAL_NETWORKS_API) < 0 ? (ctx.instance.spec?.networks ?? []) : [];
+  const endpoints = { ...options.NetworkingConfig.EndpointsConfig };
+  for (const name of oneByOne) delete endpoints[name];
+  const body = { ...options, NetworkingConfig: { EndpointsConfig: endpoints } };
+  let id: string;
+  try {
+    id = (await createContainer(engine, ctx.containerName, body as never, limits)).Id;
+  } catch (error) {
+    if (!(error instanceof EngineError) || error.code !== Code.ALREADY_EXISTS) throw error;
+    id = await adopt(ctx);
+  }
+  for (const name of oneByOne) await connectOnce(ctx, name, id);
+  return id;
+}
+
+async function adopt(ctx: InstanceContext): Promise<string> {
+  const found = await findContainer(ctx.tools.engine, ctx.containerName, { signal: ctx.signal });
+  if (found?.Config.Labels[LABEL_UID] === ctx.uid) return found.Id;
+  throw failedPrecondition(
+    "CONTAINER_NAME_IN_USE",
+    `the engine of ${ctx.tools.host} has another container named ${ctx.containerName}`,
+    { container: ctx.containerName },
+  );
+}
+
+async function connectOnce(ctx: InstanceContext, network: string, container: string): Promise<void> {
+  try {
+    await connectNetwork(ctx.tools.engine, network, { Container: container }, { signal: ctx.signal });
+  } catch (error) {
+    if (!(error instanceof EngineError) || error.code !== Code.ALREADY_EXISTS) throw error;
+  }
+}
+
+/** Every container of the instance, with anonymous volumes and the inner engine's data. */
+export async function removeContainers(ctx: InstanceContext): Promise<void> {
+  const { engine } = ctx.tools;
+  for (const id of await containersOf(ctx)) await removeContainer(engine, id, { signal: ctx.signal });
+  const spec = ctx.instance.spec;
+  if (spec && hasInnerEngine(spec)) await removeVolume(engine, innerEngineVolume(ctx.uid), { signal: ctx.signal });
+}

@@ -1,0 +1,18 @@
+import { findNetwork } from "../../common/engine/api/networks.ts";
+import type { Step } from "../../common/jobs/api.ts";
+import { failedPrecondition } from "../../common/errors/errors.ts";
+import type { InstanceContext } from "../jobs/context.ts";
+
+/** The realm's network is there, and every other that the spec names. Not undone: the realm's network is for all instances. */
+export const ensureNetwork: Step<InstanceContext> = {
+  name: "ensure-network",
+  timeoutMs: 30_000,
+  attempts: 5,
+  async do(ctx) {
+    await ctx.tools.network.ensure(ctx.signal);
+    for (const name of ctx.instance.spec?.networks ?? []) {
+      if (await findNetwork(ctx.tools.engine, name, { signal: ctx.signal })) continue;
+      throw failedPrecondition("NETWORK_NOT_FOUND", `${ctx.tools.host} has no network ${name}`, { network: name });
+    }
+  },
+};

@@ -1,0 +1,13 @@
+import type { Step } from "../../common/jobs/api.ts";
+import type { InstanceContext } from "../jobs/context.ts";
+import { look } from "./wait-ready.ts";
+
+/** What has become of the container, for the status that the job's end writes. */
+export const observe: Step<InstanceContext> = {
+  name: "observe",
+  timeoutMs: 30_000,
+  attempts: 5,
+  async do(ctx) {
+    await look(ctx);
+  },
+};

@@ -1,0 +1,26 @@
+import { findImage, pullImage } from "../../common/engine/api/images.ts";
+import type { Step } from "../../common/jobs/api.ts";
+import { hasImage } from "../instances/images.ts";
+import type { InstanceContext } from "../jobs/context.ts";
+import { PullSummary } from "./pull-summary.ts";
+
+const HOUR_MS = 3_600_000;
+
+/** The image is on the host. Not undone: images are the host's cache, and others may use it by now. */
+export const pullImageStep: Step<InstanceContext> = {
+  name: "pull-image",
+  timeoutMs: HOUR_MS,
+  attempts: 3,
+  backoffMs: 1_000,
+  async do(ctx) {
+    const image = ctx.instance.spec?.image ?? "";
+    const { engine, observer } = ctx.tools;
+    if (hasImage(observer.all("image"), image)) return;
+    if (await findImage(engine, image, { signal: ctx.signal })) return;
+    const summary = new PullSummary();
+    for await (const line of pullImage(engine, image, { signal: ctx.signal })) {
+      summary.add(line);
+      ctx.progress(summary.percent, summary.text);
+    }
+  },
+};

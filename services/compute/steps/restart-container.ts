@@ -1,0 +1,20 @@
+import { restartContainer } from "../../common/engine/api/containers.ts";
+import type { Step } from "../../common/jobs/api.ts";
+import { stopTimeoutSeconds } from "../instances/duration.ts";
+import { STOP_TIMEOUT_MAX_MS } from "../instances/limits.ts";
+import type { InstanceContext } from "../jobs/context.ts";
+import { needContainer } from "./find-container.ts";
+
+/** Stop and start take their own time beyond the stop timeout. */
+const MARGIN_MS = 120_000;
+
+export const restartContainerStep: Step<InstanceContext> = {
+  name: "restart-container",
+  timeoutMs: STOP_TIMEOUT_MAX_MS + 2 * MARGIN_MS,
+  attempts: 3,
+  async do(ctx) {
+    const seconds = stopTimeoutSeconds(ctx.instance.spec?.stopTimeout);
+    const limits = { signal: ctx.signal, timeoutMs: seconds * 1000 + MARGIN_MS };
+    await restartContainer(ctx.tools.engine, await needContainer(ctx), seconds, limits);
+  },
+};

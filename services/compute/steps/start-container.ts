@@ -1,0 +1,33 @@
+import { startContainer } from "../../common/engine/api/containers.ts";
+import { EngineError, isEngineNotFound } from "../../common/engine/errors.ts";
+import type { Step } from "../../common/jobs/api.ts";
+import { failedPrecondition } from "../../common/errors/errors.ts";
+import { PowerState } from "../../../proto/gen/gantry/compute/v1/instance.ts";
+import type { InstanceContext } from "../jobs/context.ts";
+import { needContainer } from "./find-container.ts";
+
+const PORT_TAKEN = /port is already allocated|address already in use/;
+
+/** Does nothing for an instance that is to be stopped, or runs already. */
+export const startContainerStep: Step<InstanceContext> = {
+  name: "start-container",
+  timeoutMs: 120_000,
+  attempts: 5,
+  async do(ctx) {
+    if (ctx.instance.spec?.power === PowerState.POWER_STATE_STOPPED) return;
+    const id = await needContainer(ctx);
+    const limits = { signal: ctx.signal, timeoutMs: startContainerStep.timeoutMs };
+    try {
+      await startContainer(ctx.tools.engine, id, limits);
+    } catch (error) {
+      if (error instanceof EngineError && PORT_TAKEN.test(error.message)) {
+        throw failedPrecondition("PORT_IN_USE", error.message, { host: ctx.tools.host });
+      }
+      if (!isEngineNotFound(error) || !error.message.includes("network")) throw error;
+      // The realm's network was removed behind our back.
+      ctx.tools.network.forget();
+      await ctx.tools.network.ensure(ctx.signal);
+      await startContainer(ctx.tools.engine, id, limits);
+    }
+  },
+};

@@ -1,0 +1,24 @@
+import { stopContainer, unpauseContainer } from "../../common/engine/api/containers.ts";
+import type { Step } from "../../common/jobs/api.ts";
+import { stopTimeoutSeconds } from "../instances/duration.ts";
+import { STOP_TIMEOUT_MAX_MS } from "../instances/limits.ts";
+import type { InstanceContext } from "../jobs/context.ts";
+import { needContainer } from "./find-container.ts";
+import { look } from "./wait-ready.ts";
+
+/** The engine needs a moment beyond the stop timeout itself. */
+const MARGIN_MS = 60_000;
+
+export const stopContainerStep: Step<InstanceContext> = {
+  name: "stop-container",
+  timeoutMs: STOP_TIMEOUT_MAX_MS + 2 * MARGIN_MS,
+  attempts: 3,
+  async do(ctx) {
+    const { engine } = ctx.tools;
+    const id = await needContainer(ctx);
+    // A frozen process can't heed the stop signal.
+    if ((await look(ctx)).state === "paused") await unpauseContainer(engine, id, { signal: ctx.signal });
+    const seconds = stopTimeoutSeconds(ctx.parameters.stopTimeout, ctx.instance.spec?.stopTimeout);
+    await stopContainer(engine, id, seconds, { signal: ctx.signal, timeoutMs: seconds * 1000 + MARGIN_MS });
+  },
+};

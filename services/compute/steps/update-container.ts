@@ -1,0 +1,72 @@
+import { inspectContainer, updateContainer } from "../../common/engine/api/containers.ts";
+import { engineInfo } from "../../common/engine/api/info.ts";
+import { EngineError } from "../../common/engine/errors.ts";
+import { containerFromInspect } from "../../common/engine/state.ts";
+import { failedPrecondition } from "../../common/errors/errors.ts";
+import type { Step } from "../../common/jobs/api.ts";
+import type { InstanceSpec } from "../../../proto/gen/gantry/compute/v1/instance.ts";
+import { enginePolicy, limits } from "../instances/container-options.ts";
+import type { InstanceContext } from "../jobs/context.ts";
+import { needContainer } from "./find-container.ts";
+
+const NANO_CPUS = 1e9;
+
+/** New limits while it runs. The old ones come back when the job fails. */
+export const resizeContainer: Step<InstanceContext> = {
+  name: "resize-container",
+  timeoutMs: 60_000,
+  attempts: 3,
+  async do(ctx) {
+    await applyLimits(ctx, ctx.instance.spec!);
+    await checkLimits(ctx);
+  },
+  async undo(ctx) {
+    if (ctx.parameters.previous) await applyLimits(ctx, ctx.parameters.previous);
+  },
+};
+
+export const updatePolicy: Step<InstanceContext> = {
+  name: "update-restart-policy",
+  timeoutMs: 60_000,
+  attempts: 3,
+  async do(ctx) {
+    const policy = ctx.instance.spec!.restartPolicy;
+    if (policy === ctx.parameters.previous?.restartPolicy) return;
+    await updateContainer(
+      ctx.tools.engine,
+      await needContainer(ctx),
+      { RestartPolicy: enginePolicy(policy) },
+      { signal: ctx.signal },
+    );
+  },
+};
+
+type Limits = Pick<InstanceSpec, "cpuMillis" | "memoryBytes" | "pidsMax">;
+
+/** In an update 0 means "as it is": no limit is -1 for memory and all processors for the processor time. */
+async function applyLimits(ctx: InstanceContext, spec: Limits): Promise<void> {
+  const { engine } = ctx.tools;
+  const wanted = limits(spec);
+  const cpu = wanted.NanoCpus || (await engineInfo(engine, { signal: ctx.signal })).NCPU * NANO_CPUS;
+  const body = { ...wanted, NanoCpus: cpu, Memory: wanted.Memory || -1, MemorySwap: wanted.MemorySwap || -1 };
+  try {
+    await updateContainer(engine, await needContainer(ctx), body, { signal: ctx.signal });
+  } catch (error) {
+    if (!(error instanceof EngineError) || error.statusCode === 0) throw error;
+    throw failedPrecondition("RESIZE_REFUSED", error.message, { name: ctx.name });
+  }
+}
+
+/** The engine may take an update without a word and leave a limit as it was. */
+async function checkLimits(ctx: InstanceContext): Promise<void> {
+  const raw = await inspectContainer(ctx.tools.engine, await needContainer(ctx), { signal: ctx.signal });
+  ctx.container = containerFromInspect(raw);
+  const wanted = limits(ctx.instance.spec!);
+  const { Memory = 0, NanoCpus = 0 } = raw.HostConfig;
+  const wrong = [
+    ...(Math.max(0, Memory) === wanted.Memory ? [] : [`memory is ${Memory} bytes`]),
+    ...(wanted.NanoCpus === 0 || NanoCpus === wanted.NanoCpus ? [] : [`processor is ${NanoCpus} billionths`]),
+  ];
+  if (wrong.length === 0) return;
+  throw failedPrecondition("RESIZE_REFUSED", `the engine did not take the new limits: ${wrong.join(", ")}`);
+}

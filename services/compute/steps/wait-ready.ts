@@ -1,0 +1,60 @@
+import { inspectContainer } from "../../common/engine/api/containers.ts";
+import { type ContainerState, containerFromInspect } from "../../common/engine/state.ts";
+import type { Step } from "../../common/jobs/api.ts";
+import { failedPrecondition } from "../../common/errors/errors.ts";
+import { PowerState } from "../../../proto/gen/gantry/compute/v1/instance.ts";
+import { waitInnerEngine } from "../inner-engine/wait-ready.ts";
+import { hasInnerEngine } from "../instances/defaults.ts";
+import type { InstanceContext } from "../jobs/context.ts";
+import { needContainer } from "./find-container.ts";
+
+const INNER_ENGINE_TIMEOUT_MS = 120_000;
+
+/** The main process runs and, with an inner engine, that engine answers over mutual TLS. */
+export const waitReady: Step<InstanceContext> = {
+  name: "wait-ready",
+  timeoutMs: INNER_ENGINE_TIMEOUT_MS + 30_000,
+  attempts: 3,
+  async do(ctx) {
+    const container = await look(ctx);
+    if (ctx.instance.spec?.power === PowerState.POWER_STATE_STOPPED) return;
+    const ended = endedBadly(container);
+    if (ended) throw ended;
+    if (!hasInnerEngine(ctx.instance.spec!)) return;
+    ctx.progress(-1, "waiting for the inner engine");
+    ctx.innerEngineVersion = await waitInnerEngine(await target(ctx), {
+      timeoutMs: INNER_ENGINE_TIMEOUT_MS,
+      signal: ctx.signal,
+      giveUp: () => {
+        const seen = ctx.tools.observer.get("container", container.id);
+        return seen && endedBadly(seen);
+      },
+    });
+  },
+};
+
+/** Asks the engine, and keeps the answer for the status that the end of the job writes. */
+export async function look(ctx: InstanceContext): Promise<ContainerState> {
+  const raw = await inspectContainer(ctx.tools.engine, await needContainer(ctx), { signal: ctx.signal });
+  ctx.container = containerFromInspect(raw);
+  return ctx.container;
+}
+
+function endedBadly(container: ContainerState): Error | undefined {
+  const ended = container.state === "exited" || container.state === "dead";
+  if (!ended || (container.exitCode === 0 && container.error === "")) return undefined;
+  const why = container.error === "" ? "" : `: ${container.error}`;
+  return failedPrecondition(
+    "MAIN_PROCESS_ENDED",
+    `the main process ended at once with code ${container.exitCode}${why}`,
+    { exitCode: String(container.exitCode) },
+  );
+}
+
+async function target(ctx: InstanceContext) {
+  const ca = await ctx.tools.tls.readAuthority(ctx.uid);
+  if (!ca) throw failedPrecondition("KEYS_LOST", `the keys of ${ctx.name} are not on ${ctx.tools.host} any more`);
+  const { issueClient } = await import("../inner-engine/authority.ts");
+  const client = await issueClient(ca, { subject: `gantry.${ctx.tools.host}`, now: ctx.store.now() });
+  return { address: ctx.instance.reservation?.ipv4 ?? "", ca: ca.certificate, client };
+}
