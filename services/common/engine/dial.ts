@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import type { Readable } from "node:stream";
 import type Docker from "dockerode";
 import type DockerModem from "docker-modem";
+import { GantryError } from "../errors/errors.ts";
 import { engineAnswerError, engineGone, engineStopped } from "./errors.ts";
 
 /** Limit of an ordinary call that names none. */
@@ -38,9 +39,11 @@ export function dial(docker: Docker, options: DialOptions): Promise<IncomingMess
   const timeoutMs = options.timeoutMs ?? CALL_TIMEOUT_MS;
   const { signal } = options;
   return new Promise((resolve, reject) => {
-    if (signal?.aborted) return reject(engineStopped(what, false, timeoutMs));
-    const stop = new AbortController();
+    const stopped = (): Error =>
+      signal?.reason instanceof GantryError ? signal.reason : engineStopped(what, timedOut, timeoutMs);
     let timedOut = false;
+    if (signal?.aborted) return reject(stopped());
+    const stop = new AbortController();
     const timer = setTimeout(() => {
       timedOut = true;
       stop.abort();
@@ -53,11 +56,11 @@ export function dial(docker: Docker, options: DialOptions): Promise<IncomingMess
       clearTimeout(timer);
       if (error) {
         forget();
-        return reject(stop.signal.aborted ? engineStopped(what, timedOut, timeoutMs) : toEngineError(what, error));
+        return reject(stop.signal.aborted ? stopped() : toEngineError(what, error));
       }
       const answer = result as IncomingMessage | Socket;
       // Once the answer has begun, the signal ends its stream.
-      stop.signal.addEventListener("abort", () => answer.destroy(engineStopped(what, false, timeoutMs)), {
+      stop.signal.addEventListener("abort", () => answer.destroy(stopped()), {
         once: true,
       });
       answer.once("close", forget);

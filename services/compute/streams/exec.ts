@@ -1,0 +1,196 @@
+import type { Socket } from "node:net";
+import { PassThrough, type Readable } from "node:stream";
+import { setTimeout as delay } from "node:timers/promises";
+import type Docker from "dockerode";
+import { createExec, inspectExec, resizeExec, startExec } from "../../common/engine/api/exec.ts";
+import { Demuxer } from "../../common/engine/demux.ts";
+import type { Engine } from "../../common/engine/engine.ts";
+import { isEngineNotFound } from "../../common/engine/errors.ts";
+import { failedPrecondition, internal } from "../../common/errors/errors.ts";
+import { killSession } from "./kill-session.ts";
+
+export interface ExecOptions {
+  container: string;
+  command: string[];
+  env: Record<string, string>;
+  tty: boolean;
+  size: TerminalSize | undefined;
+  user: string;
+  workingDir: string;
+  stdin: boolean;
+}
+
+export interface TerminalSize {
+  rows: number;
+  columns: number;
+}
+
+export type ExecInput = { type: "data"; data: Uint8Array } | { type: "end" } | { type: "resize"; size: TerminalSize };
+
+export type ExecOutput = { type: "started"; id: string } | { type: "data"; stream: "stdout" | "stderr"; data: Buffer };
+
+/** Between the end of the output and the engine's word on the exit code. */
+const EXIT_TIMEOUT_MS = 10_000;
+const EXIT_INTERVAL_MS = 10;
+/** Of an engine's message when a command does not start. */
+const START_ERROR_BYTES_MAX = 4 * 1024;
+
+/**
+ * Runs a command in a container to its end and returns its exit code. Input is taken no faster than the command reads it, output is read
+ * no faster than `output` takes it. When `signal` aborts, the command and what it started in its session are killed.
+ */
+export async function exec(
+  engine: Engine,
+  options: ExecOptions,
+  input: AsyncIterable<ExecInput>,
+  output: (part: ExecOutput) => Promise<void>,
+  signal: AbortSignal,
+): Promise<number> {
+  const id = await createExec(engine, options.container, execBody(options), { signal });
+  const size = options.size;
+  const start = { tty: options.tty, ...(size ? { consoleSize: [size.rows, size.columns] as [number, number] } : {}) };
+  const socket = await startExec(engine, id, start, { signal });
+  const received = keepReceived(socket);
+  let finished = false;
+  try {
+    // The engine's answer comes when the command runs, or has failed to.
+    const { Pid } = await inspectExec(engine, id, { signal });
+    if (Pid === 0) throw await startError(received, options);
+    await output({ type: "started", id });
+    if (!options.stdin) socket.end();
+    const inputDone = new AbortController();
+    const feeding = feed(engine, id, socket, input, options, inputDone.signal);
+    await Promise.race([read(received, options.tty, output), failure(feeding)]);
+    inputDone.abort();
+    signal.throwIfAborted();
+    const code = await exitCode(engine, id, signal);
+    finished = true;
+    return code;
+  } finally {
+    socket.destroy();
+    if (!finished) await killExec(engine, id);
+  }
+}
+
+function execBody(options: ExecOptions): Omit<Docker.ExecCreateOptions, "abortSignal"> {
+  return {
+    AttachStdin: options.stdin,
+    AttachStdout: true,
+    AttachStderr: true,
+    Tty: options.tty,
+    Cmd: options.command,
+    Env: Object.entries(options.env).map(([name, value]) => `${name}=${value}`),
+    User: options.user,
+    WorkingDir: options.workingDir,
+  };
+}
+
+async function read(received: Readable, tty: boolean, output: (part: ExecOutput) => Promise<void>): Promise<void> {
+  const demuxer = new Demuxer();
+  for await (const chunk of received) {
+    const parts = tty ? [{ stream: "stdout" as const, data: chunk as Buffer }] : demuxer.push(chunk as Buffer);
+    for (const { stream, data } of parts) await output({ type: "data", stream, data });
+  }
+}
+
+/** Gives the client's input to the command until the client or the command ends. */
+async function feed(
+  engine: Engine,
+  id: string,
+  socket: Socket,
+  input: AsyncIterable<ExecInput>,
+  options: ExecOptions,
+  done: AbortSignal,
+): Promise<void> {
+  for await (const part of input) {
+    if (done.aborted) return;
+    if (part.type === "resize") {
+      if (options.tty) await resize(engine, id, part.size, done);
+    } else if (part.type === "end") {
+      socket.end();
+    } else if (!socket.writableEnded && !socket.write(part.data)) {
+      await drained(socket);
+    }
+  }
+  if (!socket.writableEnded) socket.end();
+}
+
+/** A terminal that is gone already needs no size. */
+async function resize(engine: Engine, id: string, size: TerminalSize, done: AbortSignal): Promise<void> {
+  try {
+    await resizeExec(engine, id, size, { signal: done });
+  } catch (error) {
+    if (done.aborted || isEngineNotFound(error)) return;
+    const { Running } = await inspectExec(engine, id, { signal: done });
+    if (Running) throw error;
+  }
+}
+
+/** Resolves when the connection takes more, or takes nothing any more. */
+function drained(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    const settle = (): void => {
+      socket.off("drain", settle);
+      socket.off("close", settle);
+      resolve();
+    };
+    socket.on("drain", settle);
+    socket.on("close", settle);
+    if (socket.destroyed) settle();
+  });
+}
+
+/**
+ * What the connection receives, to its end however it ends. A command that ends without reading all its input makes our writes fail, which
+ * destroys the socket and with it what it has received: here that is kept.
+ */
+function keepReceived(socket: Socket): Readable {
+  const received = new PassThrough();
+  socket.on("data", (chunk: Buffer) => {
+    if (!received.write(chunk)) socket.pause();
+  });
+  received.on("drain", () => socket.resume());
+  socket.once("close", () => received.end());
+  return received;
+}
+
+/** Rejects when `work` does; never resolves. */
+function failure(work: Promise<void>): Promise<never> {
+  return new Promise((_, reject) => {
+    work.catch(reject);
+  });
+}
+
+/** What the engine wrote in place of output. */
+async function startError(received: Readable, options: ExecOptions): Promise<Error> {
+  let text = "";
+  const demuxer = new Demuxer();
+  for await (const chunk of received) {
+    const parts = options.tty ? [{ data: chunk as Buffer }] : demuxer.push(chunk as Buffer);
+    for (const { data } of parts) text += data.toString("utf8");
+    if (text.length > START_ERROR_BYTES_MAX) break;
+  }
+  const detail = text.trim().replace(/^OCI runtime exec failed: exec failed: unable to start container process: /, "");
+  return failedPrecondition("COMMAND_NOT_STARTED", `the command could not be started: ${detail}`);
+}
+
+async function exitCode(engine: Engine, id: string, signal: AbortSignal): Promise<number> {
+  const deadline = performance.now() + EXIT_TIMEOUT_MS;
+  for (;;) {
+    const { Running, ExitCode } = await inspectExec(engine, id, { signal });
+    if (!Running && ExitCode !== null) return ExitCode;
+    if (performance.now() > deadline) {
+      throw internal(
+        "EXEC_WITHOUT_EXIT",
+        "the command's output ended, but the engine does not say how the command did",
+      );
+    }
+    await delay(EXIT_INTERVAL_MS, undefined, { signal });
+  }
+}
+
+/** The engine has no way to end an exec: its processes are ended from outside, where they can be seen. */
+async function killExec(engine: Engine, id: string): Promise<void> {
+  const { Running, Pid, ContainerID } = await inspectExec(engine, id, { timeoutMs: EXIT_TIMEOUT_MS });
+  if (Running && Pid > 0) await killSession(Pid, ContainerID);
+}
