@@ -21,7 +21,7 @@ export interface Kind<T extends Resource> {
   /** Brings a record of an older schema up to `schema`. Only where schema > 1. */
   readonly migrate?: (bytes: Uint8Array, fromSchema: number) => T;
   /** Fields that make up the spec, encoded: tells whether a write changes the generation. */
-  readonly spec: (record: T) => Uint8Array;
+  spec(record: T): Uint8Array;
   /** True for records that have no host and are kept on every host (projects, mirrors). */
   readonly hostless: boolean;
 }
@@ -131,4 +131,18 @@ export interface RecordChange {
   deleted: boolean;
   /** Encoded record; empty when deleted. Decode with the kind's message. */
   bytes: Uint8Array;
+}
+
+/** Any kind, for lists of them: `Kind<T>` fits whatever T is. */
+export interface AnyKind {
+  readonly name: string;
+  readonly typeName: string;
+  readonly message: {
+    encode(message: never, writer?: BinaryWriter): BinaryWriter;
+    decode(input: BinaryReader | Uint8Array, length?: number): unknown;
+  };
+  readonly schema: number;
+  readonly migrate?: (bytes: Uint8Array, fromSchema: number) => unknown;
+  readonly spec: (record: never) => Uint8Array;
+  readonly hostless: boolean;
 }
