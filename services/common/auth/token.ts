@@ -17,7 +17,7 @@ const ISSUER = "gantry";
 const AUDIENCE = "gantry";
 const ALGORITHM = "ES256";
 /** Clocks of two hosts may differ by this much. */
-const CLOCK_LEEWAY_S = 30;
+export const CLOCK_LEEWAY_S = 30;
 const TOKEN_CHARS_MAX = 8_192;
 const CACHED_TOKENS_MAX = 4_096;
 /** A token of an unknown key makes the key file be read again, at most this often. */

@@ -121,7 +121,10 @@ class Provider implements experimental.CertificateProvider {
   #add(key: CaListener | IdentityListener, push: (material: TlsMaterial) => void): void {
     this.#renewals.add(push);
     this.#stops.set(key, () => this.#renewals.delete(push));
-    push(this.#material());
+    // Not at once: server credentials pass an update on to watchers that they add only after this.
+    process.nextTick(() => {
+      if (this.#renewals.has(push)) push(this.#material());
+    });
   }
 
   #remove(key: CaListener | IdentityListener): void {

@@ -1,0 +1,21 @@
+import type { ServiceDefinition } from "@grpc/grpc-js";
+
+/** The method with a response serializer that leaves encoded messages as they are. createGrpcServer does this to every method. */
+export function passThroughMethod<M extends object>(method: M): M {
+  const { responseSerialize } = method as unknown as { responseSerialize: (value: unknown) => Buffer };
+  return {
+    ...method,
+    responseSerialize: (value: unknown): Buffer =>
+      value instanceof Uint8Array ? asBuffer(value) : responseSerialize(value),
+  };
+}
+
+/** The definition with `passThroughMethod` applied to the named methods, for servers that are not made by createGrpcServer. */
+export function passThrough<D extends ServiceDefinition>(definition: D, ...methods: (keyof D & string)[]): D {
+  const changed = methods.map((name) => [name, passThroughMethod(definition[name] as object)]);
+  return { ...definition, ...Object.fromEntries(changed) };
+}
+
+export function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

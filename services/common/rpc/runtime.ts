@@ -1,0 +1,48 @@
+import type { Logger } from "pino";
+import type { VerifyToken } from "../auth/token.ts";
+import type { RpcMetrics } from "../metrics/metrics.ts";
+import type { AuditEvent } from "./call.ts";
+import type { Limiter } from "./limiter.ts";
+
+export interface RpcLimits {
+  /** For a unary call that came without a deadline. */
+  defaultDeadlineMs: number;
+  /** Calls that one principal may have under way at once. */
+  callsPerPrincipal: number;
+  /** Of one message, either way. */
+  messageBytesMax: number;
+  /** Until the first message of a stream from the client. */
+  firstMessageTimeoutMs: number;
+}
+
+export const DEFAULT_LIMITS: RpcLimits = {
+  defaultDeadlineMs: 60_000,
+  callsPerPrincipal: 1_000,
+  messageBytesMax: 4 * 1024 * 1024,
+  firstMessageTimeoutMs: 30_000,
+};
+
+/** What a server lends to each of its calls. */
+export interface Runtime {
+  readonly verify: VerifyToken;
+  readonly log: Logger;
+  readonly metrics: RpcMetrics;
+  readonly limits: RpcLimits;
+  readonly limiter: Limiter;
+  readonly audit: ((event: AuditEvent) => void) | undefined;
+  readonly active: Set<ActiveCall>;
+  /** Set once the drain has begun: new calls are refused. */
+  draining: boolean;
+}
+
+export interface ActiveCall {
+  readonly streaming: boolean;
+  abort(reason: Error): void;
+}
+
+/** Added to the handlers that the wrappers return; a server binds them to its runtime. */
+export const BIND: unique symbol = Symbol("bind");
+
+export interface Bindable<H> {
+  [BIND]: (runtime: Runtime, method: string) => H;
+}
