@@ -54,7 +54,8 @@ export interface Submission<T extends Resource> {
   project: string;
   /** Host whose queue does the work. May depend on what `write` decided (placement). */
   host: (record: T) => string;
-  payload?: Uint8Array;
+  /** Parameters of the job. A function is called after `write`, for what only that has found out. */
+  payload?: Uint8Array | (() => Uint8Array);
   retain?: boolean;
   /** AIP-155. Key must name caller, method and request id. */
   requestKey?: string;

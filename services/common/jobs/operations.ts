@@ -68,15 +68,17 @@ export class OperationQueue implements Operations {
   }
 
   async #write<T extends Resource>(tx: Transaction, submission: Submission<T>, name: string): Promise<OperationRecord> {
-    const { kind, target, verb, payload } = submission;
-    if (payload && payload.length > PAYLOAD_MAX_BYTES) {
-      throw resourceExhausted("payload", `parameters of ${submission.job} are larger than ${PAYLOAD_MAX_BYTES} bytes`);
-    }
+    const { kind, target, verb } = submission;
     const after = await this.#running(tx, await tx.get(kind, target));
     if (after && verb !== "delete") throw operationInProgress(target, operationOf(after).name);
     const resource = await submission.write(tx, name);
+    const payload = typeof submission.payload === "function" ? submission.payload() : submission.payload;
+    if (payload && payload.length > PAYLOAD_MAX_BYTES) {
+      throw resourceExhausted("payload", `parameters of ${submission.job} are larger than ${PAYLOAD_MAX_BYTES} bytes`);
+    }
     if (!resource.meta) throw new Error(`${kind.name} ${target} was written without meta`);
     resource.meta.operation = name;
+    tx.put(kind, resource);
     const host = submission.host(resource);
     const queue = queueName(this.#store.service, host);
     if ((await this.#queues.waitingCount(queue)) >= this.#limits.queueWaitingMax) {

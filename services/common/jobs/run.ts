@@ -1,13 +1,13 @@
 import type { Logger } from "pino";
 import type { OperationRecord } from "../../../proto/gen/gantry/common/v1/operation.ts";
 import { cancelled, failedPrecondition, type GantryError } from "../errors/errors.ts";
-import type { Fence, Kind, Resource, Store, Transaction } from "../store/api.ts";
+import type { Fence, Kind, Resource, Store } from "../store/api.ts";
 import type { Job, JobContext, Step } from "./api.ts";
 import { attempt } from "./attempt.ts";
-import { decodeFailure, encodeFailure, isCancellation, statusOf, stepFailure, withUndoProblem } from "./failure.ts";
+import { endOperation, type Hooks } from "./ending.ts";
+import { decodeFailure, encodeFailure, isCancellation, stepFailure, withUndoProblem } from "./failure.ts";
 import { Interrupted } from "./interrupted.ts";
 import { Journal } from "./journal.ts";
-import { UNFINISHED_SET } from "./kind.ts";
 import type { JobLimits } from "./limits.ts";
 import { operationOf, OperationState, readMetadata } from "./metadata.ts";
 import type { JobMetrics } from "./metrics.ts";
@@ -34,9 +34,6 @@ export interface RunEnvironment {
 
 const CONTEXT_TIMEOUT_MS = 30_000;
 const CONTEXT_ATTEMPTS = 3;
-
-/** A hook of the job failed, not the store under it. */
-class HookFailed extends Error {}
 
 /** One run of one operation, from where it stands to its end. Not used twice. */
 export class Run {
@@ -243,53 +240,8 @@ export class Run {
     );
   }
 
-  /** The write that ends the operation. Without hooks when the job or its context is missing. */
-  async #end(hooks: { job: Job; ctx: JobContext } | undefined, error?: GantryError): Promise<void> {
-    try {
-      await this.#writeEnd(hooks, error);
-    } catch (failure) {
-      if (!(failure instanceof HookFailed)) throw failure;
-      // A failed `succeed` is a failure of the job; a failed `fail` must not keep the operation open for ever.
-      if (error === undefined) throw failure.cause;
-      this.#log.error({ err: failure.cause }, "the job's fail hook failed: the operation ends without it");
-      await this.#writeEnd(undefined, error);
-    }
-    const result = resultOf(error, this.#journal.record);
-    this.#env.metrics?.ended.inc({ job: this.#journal.record.job, result });
-    this.#log.info({ result }, "operation ended");
-  }
-
-  #writeEnd(hooks: { job: Job; ctx: JobContext } | undefined, error: GantryError | undefined): Promise<void> {
-    return this.#journal.commit(async (record, metadata, tx) => {
-      const operation = operationOf(record);
-      if (error === undefined && hooks) {
-        const value = await hook(() => hooks.job.succeed(this.#stepContext(hooks.ctx, this.#env.interrupt), tx));
-        operation.result = { $case: "response", value };
-        record.finishedSteps = hooks.job.steps.map((step) => step.name);
-        Object.assign(metadata, { state: OperationState.OPERATION_STATE_SUCCEEDED, percent: 100 });
-      } else if (error) {
-        if (hooks) await hook(() => hooks.job.fail(this.#stepContext(hooks.ctx, this.#env.interrupt), tx, error));
-        operation.result = { $case: "error", value: statusOf(error) };
-        metadata.state = ENDED[resultOf(error, record)];
-      }
-      await this.#releaseTarget(tx, record, metadata.target);
-      record.undoing = false;
-      record.failure = Buffer.alloc(0);
-      operation.done = true;
-      metadata.startTime ??= tx.now;
-      metadata.endTime = tx.now;
-      tx.removeFromSet(UNFINISHED_SET, operation.name);
-    });
-  }
-
-  /** `meta.operation` of the target is cleared, unless a delete has taken over. */
-  async #releaseTarget(tx: Transaction, record: OperationRecord, target: string): Promise<void> {
-    const kind = this.#env.kinds.get(record.targetKind);
-    if (kind === undefined) return;
-    const resource = await tx.get(kind, target);
-    if (!resource?.meta || resource.meta.operation !== this.#journal.name) return;
-    resource.meta.operation = "";
-    tx.put(kind, resource);
+  #end(hooks: Hooks | undefined, error?: GantryError): Promise<void> {
+    return endOperation(this.#env, this.#journal, this.#log, hooks, error);
   }
 
   #stepContext(ctx: JobContext, signal: AbortSignal): JobContext {
@@ -310,25 +262,5 @@ export class Run {
       const seconds = (performance.now() - begun) / 1000;
       this.#env.metrics?.stepSeconds.observe({ job: job.name, step: step.name, direction, result }, seconds);
     }
-  }
-}
-
-const ENDED = {
-  failed: OperationState.OPERATION_STATE_FAILED,
-  cancelled: OperationState.OPERATION_STATE_CANCELLED,
-  succeeded: OperationState.OPERATION_STATE_SUCCEEDED,
-} as const;
-
-function resultOf(error: GantryError | undefined, record: OperationRecord): keyof typeof ENDED {
-  if (error === undefined) return "succeeded";
-  return record.cancelRequested && isCancellation(error) ? "cancelled" : "failed";
-}
-
-async function hook<R>(call: () => Promise<R>): Promise<R> {
-  try {
-    return await call();
-  } catch (error) {
-    if (isTransient(error)) throw error;
-    throw new HookFailed("hook failed", { cause: error });
   }
 }

@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
-import { connectRedis } from "../redis/connect.ts";
+import { connectRedis, waitReady } from "../redis/connect.ts";
 import { type Lease, tryLease } from "../redis/lease.ts";
 import type { Kind, Resource, Store } from "../store/api.ts";
 import type { Job } from "./api.ts";
@@ -92,7 +92,10 @@ async function waitForLease(redis: Redis, key: string, ttlMs: number, stop: Abor
   while (!stop.aborted) {
     const lease = await tryLease({ redis, key, ttlMs, signal });
     if (lease) return lease;
-    await pause(Math.min(LEASE_RETRY_MS, ttlMs / 3), stop);
+    const waitMs = Math.min(LEASE_RETRY_MS, ttlMs / 3);
+    // Not before it can be asked again; when it can't for a while, it is tried anyway.
+    if (redis.status === "ready") await pause(waitMs, stop);
+    else await waitReady(redis, waitMs).catch(() => {});
   }
   return undefined;
 }
