@@ -35,9 +35,3 @@ export function identityOf(labels: Readonly<Record<string, string>>): Identity |
   const kind = labels[LABEL_KIND];
   return name === undefined || uid === undefined || kind === undefined ? undefined : { name, uid, kind };
 }
-
-/** Project id of a resource name; empty for what belongs to the realm. */
-export function projectOf(resourceName: string): string {
-  const [collection, project] = resourceName.split("/", 2);
-  return collection === "projects" ? (project ?? "") : "";
-}

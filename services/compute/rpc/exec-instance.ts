@@ -1,0 +1,51 @@
+import type { ExecInstanceRequest, ExecInstanceResponse } from "../../../proto/gen/gantry/compute/v1/compute.ts";
+import { invalidArgument } from "../../common/errors/errors.ts";
+import { INSTANCE, parseName } from "../../common/names/resource-names.ts";
+import { withFirst } from "../../common/rpc/streams.ts";
+import { bidi } from "../../common/rpc/wrappers.ts";
+import { instanceKind } from "../kinds.ts";
+import type { StreamContext } from "../streams/context.ts";
+import { exec, type ExecInput, type ExecOutput } from "../streams/exec.ts";
+import { execOptions, inputOf, startOf } from "../streams/exec-request.ts";
+import { forwardBidi } from "../streams/forward.ts";
+import { checkRunning, locateContainer } from "../streams/locate.ts";
+
+export const execInstance = (ctx: StreamContext) =>
+  bidi<ExecInstanceRequest, ExecInstanceResponse>({
+    access: (first) => ({ role: "editor", project: parseName(INSTANCE, startOf(first).name, "start.name").project }),
+    target: (first) => startOf(first).name,
+    async handler(messages, call, sink) {
+      const requests = messages[Symbol.asyncIterator]();
+      const first = await requests.next();
+      if (first.done) throw invalidArgument([{ field: "start", description: "the first message must be `start`" }]);
+      const start = startOf(first.value);
+      const options = execOptions(start);
+      const instance = await ctx.store.need(instanceKind, start.name);
+      const rest: AsyncIterable<ExecInstanceRequest> = { [Symbol.asyncIterator]: () => requests };
+      const { host } = instance.meta!;
+      if (host !== ctx.host) {
+        const peer = await ctx.peers.find(host, call);
+        const forwarded = peer.client.execInstance(peer.metadata, peer.options);
+        return forwardBidi(forwarded, withFirst(first.value, rest), sink, call.signal);
+      }
+      const container = await locateContainer(ctx.engine, instance, call.signal);
+      checkRunning(start.name, container);
+      const code = await exec(
+        ctx.engine,
+        { ...options, container: container.Id },
+        inputs(rest, start.stdin),
+        (part) => sink.write(responseOf(part)),
+        call.signal,
+      );
+      await sink.write({ output: { $case: "exitCode", value: code } });
+    },
+  });
+
+async function* inputs(requests: AsyncIterable<ExecInstanceRequest>, stdin: boolean): AsyncGenerator<ExecInput> {
+  for await (const request of requests) yield inputOf(request, stdin);
+}
+
+function responseOf(part: ExecOutput): ExecInstanceResponse {
+  if (part.type === "started") return { output: { $case: "started", value: { id: part.id } } };
+  return { output: { $case: part.stream, value: part.data } };
+}
