@@ -1,0 +1,89 @@
+import { randomBytes } from "node:crypto";
+import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { RecordFile } from "./format.ts";
+import { decodeFile } from "./format.ts";
+
+const SUFFIX = ".pb";
+/** Another process's temporary file may be in use: only those that begin with this process's mark are ever touched again. */
+const TEMPORARY = ".tmp";
+const READ_PARALLEL = 32;
+
+/** The folder `records/<service>`: one file per uid, each whole or absent. */
+export class RecordFolder {
+  readonly path: string;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  /** Reads every file; damaged ones are set aside under another name and given to `onDamaged`. */
+  async readAll(onFile: (file: RecordFile) => void, onDamaged: (file: string, error: Error) => void): Promise<void> {
+    await mkdir(this.path, { recursive: true, mode: 0o700 });
+    const names = (await readdir(this.path)).filter((name) => name.endsWith(SUFFIX));
+    for (let at = 0; at < names.length; at += READ_PARALLEL) {
+      const batch = names.slice(at, at + READ_PARALLEL);
+      await Promise.all(batch.map((name) => this.#readOne(name, onFile, onDamaged)));
+    }
+  }
+
+  async #readOne(
+    name: string,
+    onFile: (file: RecordFile) => void,
+    onDamaged: (file: string, error: Error) => void,
+  ): Promise<void> {
+    const path = join(this.path, name);
+    const content = await readFile(path).catch(absent);
+    if (content === undefined) return;
+    try {
+      onFile(decodeFile(content));
+    } catch (error) {
+      await rename(path, `${path}.damaged`);
+      onDamaged(`${path}.damaged`, error as Error);
+    }
+  }
+
+  /** Undefined when there is none. */
+  async read(uid: string): Promise<RecordFile | undefined> {
+    const content = await readFile(join(this.path, uid + SUFFIX)).catch(absent);
+    return content === undefined ? undefined : decodeFile(content);
+  }
+
+  /** Replaces the file in one step. On disk for good only after `sync`. */
+  async write(uid: string, content: Buffer): Promise<void> {
+    const path = join(this.path, uid + SUFFIX);
+    const temporary = `${path}.${process.pid}.${randomBytes(4).toString("hex")}${TEMPORARY}`;
+    try {
+      const file = await open(temporary, "wx", 0o600);
+      try {
+        await file.writeFile(content);
+        await file.datasync();
+      } finally {
+        await file.close();
+      }
+      await rename(temporary, path);
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw error;
+    }
+  }
+
+  async remove(uid: string): Promise<void> {
+    await rm(join(this.path, uid + SUFFIX), { force: true });
+  }
+
+  /** Brings the renames since the last call to disk. */
+  async sync(): Promise<void> {
+    const folder = await open(this.path, "r");
+    try {
+      await folder.sync();
+    } finally {
+      await folder.close();
+    }
+  }
+}
+
+function absent(error: NodeJS.ErrnoException): undefined {
+  if (error.code === "ENOENT") return undefined;
+  throw error;
+}

@@ -1,0 +1,77 @@
+import type { Redis } from "ioredis";
+import { unavailable } from "../errors/errors.ts";
+import { waitReady } from "../redis/connect.ts";
+import { redisFailure } from "../redis/errors.ts";
+import { runScript } from "../redis/script.ts";
+import type { Script, ScriptArgument } from "../redis/script.ts";
+import type { RealmClock } from "./clock.ts";
+import type { LogIdentity } from "./identity.ts";
+
+/** A call waits this long for Redis to come back, and this long for its reply. */
+export const REDIS_TIMEOUT_MS = 5_000;
+
+/** Options of every connection that a store opens: a lost connection fails what was sent, so that nothing is ever sent twice. */
+export const LINK_OPTIONS = {
+  enableOfflineQueue: false,
+  autoResendUnfulfilledCommands: false,
+  maxRetriesPerRequest: 0,
+  protocol: 2,
+} as const;
+
+/** Redis has another log, or less of it, than this process knows: it was wiped, rolled back or failed over. */
+export class Regressed extends Error {
+  constructor() {
+    super("Redis has another log than this process knows");
+  }
+}
+
+export type Reply = (Buffer | number | null | Reply)[];
+
+/** Runs the store's scripts on one connection and watches over the log's identity in every reply. */
+export class RedisLink {
+  readonly redis: Redis;
+  readonly identity: LogIdentity;
+  readonly clock: RealmClock;
+
+  constructor(redis: Redis, identity: LogIdentity, clock: RealmClock) {
+    this.redis = redis;
+    this.identity = identity;
+    this.clock = clock;
+  }
+
+  /** Waits until Redis can be asked; UNAVAILABLE after REDIS_TIMEOUT_MS. */
+  async ready(): Promise<void> {
+    if (this.redis.status === "ready") return;
+    await waitReady(this.redis, REDIS_TIMEOUT_MS).catch((error: unknown) => {
+      throw unavailable("REDIS_UNAVAILABLE", "the realm's Redis is not reachable: try again", error);
+    });
+  }
+
+  /** A script that only reads; throws Regressed when the log is not the one that this process knows. */
+  async read(script: Script, keys: string[], args: ScriptArgument[]): Promise<Reply> {
+    const { logId, seen } = this.identity;
+    const reply = await this.readAny(script, keys, args);
+    if (text(reply[0]) !== logId || Number(text(reply[1])) < seen) throw new Regressed();
+    this.identity.see(Number(text(reply[1])));
+    return reply;
+  }
+
+  /** As read, whatever the log is. A read has no effect, so it is asked again once when the connection broke. */
+  async readAny(script: Script, keys: string[], args: ScriptArgument[]): Promise<Reply> {
+    for (let attempt = 0; ; attempt++) {
+      await this.ready();
+      try {
+        const reply = (await runScript(this.redis, script, keys, args)) as Reply;
+        this.clock.observe(Number(text(reply[2])), Number(text(reply[3])));
+        return reply;
+      } catch (error) {
+        if (attempt === 0 && this.redis.status !== "ready") continue;
+        throw redisFailure(error);
+      }
+    }
+  }
+}
+
+export function text(value: Buffer | number | null | Reply | undefined): string {
+  return value === null || value === undefined ? "" : value.toString();
+}

@@ -1,0 +1,175 @@
+import { GantryError, alreadyExists, failedPrecondition, resourceExhausted, unavailable } from "../../errors/errors.ts";
+import { isReplyError, redisFailure } from "../../redis/errors.ts";
+import type { StoreKeys } from "../../redis/keys.ts";
+import { runScript } from "../../redis/script.ts";
+import type { ScriptArgument } from "../../redis/script.ts";
+import type { CommitOptions } from "../api.ts";
+import { DuplicateRequest } from "../api.ts";
+import type { RedisLink, Reply } from "../link.ts";
+import { Regressed, text } from "../link.ts";
+import { recordEventFrame } from "../log/event.ts";
+import { COMMIT } from "../lua/commit.ts";
+import { findWrite } from "./find-write.ts";
+import type { PendingTransaction, TransactionWrite } from "./transaction.ts";
+import { finishMeta, keyOf } from "./transaction.ts";
+import { encodeRecord, joinStored, metaOf, sameLabels, versionOf, versionOffset } from "./stored.ts";
+import { ownerOf } from "./owner.ts";
+
+/** Request ids are remembered this long. */
+export const REQUEST_TTL_S = 24 * 3600;
+/** All records of one write together: they travel as one batch of events, and gRPC takes messages of 4 MiB. */
+export const WRITE_BYTES_MAX = 3 * 1024 * 1024;
+
+/** Something the transaction read is not true any more. */
+export class Conflict extends Error {
+  constructor(kind: string, name: string) {
+    super(`${kind} ${name} was changed by another`);
+  }
+}
+
+export interface Committed {
+  revision: number;
+  /** The records written or deleted; host as it is now, or was. */
+  written: { kind: string; uid: string; host: string }[];
+}
+
+const EMPTY = Buffer.alloc(0);
+
+/** Writes what a transaction collected. Throws Conflict, Regressed, DuplicateRequest, or what the caller may read. */
+export async function commit(
+  link: RedisLink,
+  keys: StoreKeys,
+  service: string,
+  tx: PendingTransaction,
+  options: CommitOptions,
+): Promise<Committed> {
+  const { logId, seen } = link.identity;
+  const writeId = link.identity.nextWriteId();
+  const { fence, request } = options;
+  const written: Committed["written"] = [];
+  const args: ScriptArgument[] = [
+    keys.prefix,
+    logId,
+    seen,
+    writeId,
+    fence?.key ?? "",
+    fence?.token ?? "",
+    request === undefined ? "" : keys.request(request.key),
+    request?.value ?? "",
+    REQUEST_TTL_S,
+  ];
+  pushChecks(args, tx);
+  pushWrites(args, tx, service, written);
+  args.push(tx.sets.length);
+  for (const { add, set, member } of tx.sets) args.push(add ? "+" : "-", keys.set(set), member);
+
+  await link.ready();
+  let reply: Reply;
+  try {
+    reply = (await runScript(link.redis, COMMIT, [keys.meta, keys.log, keys.gone], args)) as Reply;
+  } catch (error) {
+    if (isReplyError(error) || error instanceof GantryError) throw redisFailure(error);
+    if (tx.writes.size === 0) throw redisFailure(error);
+    return { revision: await settle(link, keys, logId, seen, writeId, error), written };
+  }
+  link.clock.observe(Number(text(reply[1])), Number(text(reply[2])));
+  const revision = interpret(reply, tx, fence?.key);
+  link.identity.see(revision);
+  return { revision, written };
+}
+
+/** Reads of records that are only read count too: the whole transaction holds or none of it. */
+function pushChecks(args: ScriptArgument[], tx: PendingTransaction): void {
+  const countAt = args.push(0) - 1;
+  let count = 0;
+  for (const { kind, name, stored } of tx.reads.values()) {
+    args.push(kind.name, name, stored === undefined ? 0 : versionOf(stored.bytes));
+    count++;
+  }
+  for (const { kind, name, blind } of tx.writes.values()) {
+    if (!blind) continue;
+    args.push(kind.name, name, 0);
+    count++;
+  }
+  args[countAt] = count;
+}
+
+function pushWrites(args: ScriptArgument[], tx: PendingTransaction, service: string, written: Committed["written"]): void {
+  args.push(tx.writes.size);
+  let bytes = 0;
+  for (const write of tx.writes.values()) {
+    const { kind, name, before } = write;
+    const stored = encodeWrite(write, tx.now);
+    bytes += stored.length;
+    const labelsBefore = before && metaOf(before.bytes).labels;
+    const labels = write.record?.meta?.labels ?? labelsBefore ?? {};
+    const changed = labelsBefore !== undefined && !sameLabels(labels, labelsBefore);
+    const frame = recordEventFrame(
+      {
+        kind: kind.name,
+        name,
+        origin: service,
+        labels,
+        previousLabels: changed ? labelsBefore : undefined,
+        typeName: kind.typeName,
+      },
+      stored.length === 0 ? -1 : stored.length - 2,
+    );
+    const { uid, host } = write.record?.meta ?? ownerOf(before!.bytes);
+    written.push({ kind: kind.name, uid, host });
+    const offset = stored.length === 0 ? 0 : 2 + versionOffset(stored.subarray(2));
+    args.push(kind.name, name, uid, stored, offset, frame.head, frame.tail);
+  }
+  if (bytes > WRITE_BYTES_MAX) {
+    throw resourceExhausted("WRITE_BYTES_MAX", `one write holds at most ${WRITE_BYTES_MAX} bytes of records`);
+  }
+}
+
+function encodeWrite(write: TransactionWrite, now: Date): Buffer {
+  if (write.record === undefined) return EMPTY;
+  finishMeta(write, now);
+  return joinStored({ schema: write.kind.schema, bytes: encodeRecord(write.kind, write.record) });
+}
+
+function interpret(reply: Reply, tx: PendingTransaction, fenceKey: string | undefined): number {
+  switch (text(reply[0])) {
+    case "OK":
+      return Number(reply[3]);
+    case "REGRESSED":
+      throw new Regressed();
+    case "FENCED":
+      throw failedPrecondition("FENCED", "another process has taken over this work", { lease: fenceKey ?? "" });
+    case "DUPLICATE":
+      throw new DuplicateRequest(text(reply[3]));
+    case "CONFLICT": {
+      const kind = text(reply[3]);
+      const name = text(reply[4]);
+      if (tx.writes.get(keyOf(kind, name))?.blind) throw alreadyExists(name);
+      throw new Conflict(kind, name);
+    }
+    default:
+      throw new TypeError(`the store's script answered ${text(reply[0])}`);
+  }
+}
+
+/**
+ * The connection was lost, or Redis was silent, while a write was under way. Its id in the log tells whether it happened; if it
+ * did not and cannot any more (that connection is gone), the transaction may run again.
+ */
+async function settle(
+  link: RedisLink,
+  keys: StoreKeys,
+  logId: string,
+  seen: number,
+  writeId: string,
+  cause: unknown,
+): Promise<number> {
+  const silent = link.redis.status === "ready" && /timed out/i.test((cause as Error).message);
+  if (silent) link.redis.disconnect(true);
+  await link.ready();
+  const found = await findWrite(link, keys, logId, seen, writeId);
+  if (found !== undefined) return found;
+  if (link.identity.logId !== logId) throw new Regressed();
+  if (!silent) throw new Conflict("the connection", "was lost before the write");
+  throw unavailable("OUTCOME_UNKNOWN", "Redis did not answer in time: read before trying again", cause);
+}

@@ -1,0 +1,185 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { GantryError, alreadyExists, notFound } from "../../errors/errors.ts";
+import { status as Code } from "@grpc/grpc-js";
+import { parseSelector } from "../../names/selector.ts";
+import type { StoreKeys } from "../../redis/keys.ts";
+import type { CommitOptions, Kind, ListOptions, Page, Resource, Transaction } from "../api.ts";
+import { DuplicateRequest } from "../api.ts";
+import type { RedisLink, Reply } from "../link.ts";
+import { Regressed, text } from "../link.ts";
+import { READ, READ_PAGE, READ_SET } from "../lua/read.ts";
+import type { Recovery } from "../recovery/recovery.ts";
+import type { Committed } from "./commit.ts";
+import { Conflict, commit } from "./commit.ts";
+import { formatPageToken, parsePageToken } from "./page-token.ts";
+import { decodeRecord, splitStored } from "./stored.ts";
+import type { StoredRecord } from "./stored.ts";
+import { NameTaken, PendingTransaction } from "./transaction.ts";
+
+export const TRANSACTION_TRIES = 20;
+const BACKOFF_MAX_MS = 40;
+const PAGE_SIZE_MAX = 1_000;
+/** A list with a selector looks at this many records at most before it returns a short page. */
+const SCAN_RECORDS_MAX = 10_000;
+const ALL_PAGE_RECORDS = 500;
+
+/** One page of records as Redis has them. */
+export interface StoredPage {
+  logId: string;
+  revision: number;
+  names: string[];
+  records: StoredRecord[];
+}
+
+/** Reads and transactions. */
+export class RecordStore {
+  readonly #link: RedisLink;
+  readonly #keys: StoreKeys;
+  readonly #service: string;
+  readonly #recovery: Recovery;
+
+  constructor(link: RedisLink, keys: StoreKeys, service: string, recovery: Recovery) {
+    this.#link = link;
+    this.#keys = keys;
+    this.#service = service;
+    this.#recovery = recovery;
+  }
+
+  async get<T extends Resource>(kind: Kind<T>, name: string): Promise<T | undefined> {
+    const stored = await this.#readStored(kind.name, name);
+    return stored && decodeRecord(kind, stored);
+  }
+
+  async need<T extends Resource>(kind: Kind<T>, name: string): Promise<T> {
+    const record = await this.get(kind, name);
+    if (record === undefined) throw notFound(name);
+    return record;
+  }
+
+  async list<T extends Resource>(kind: Kind<T>, options: ListOptions): Promise<Page<T>> {
+    const selector = parseSelector(options.labelSelector ?? "");
+    const prefix = options.prefix ?? "";
+    const filter = { kind: kind.name, prefix, selector: selector.canonical };
+    const size = Math.max(1, Math.min(PAGE_SIZE_MAX, options.pageSize));
+    let after = options.pageToken ? parsePageToken(filter, options.pageToken) : "";
+    const page: Page<T> = { items: [], nextPageToken: "", revision: 0n, logId: "" };
+    for (let scanned = 0; ; ) {
+      // One more than wanted tells whether another page follows.
+      const found = await this.readPage(kind.name, prefix, after, size + 1);
+      if (page.logId === "") Object.assign(page, { revision: BigInt(found.revision), logId: found.logId });
+      for (const [index, stored] of found.records.slice(0, size).entries()) {
+        if (page.items.length === size) return { ...page, nextPageToken: formatPageToken(filter, after) };
+        after = found.names[index]!;
+        const record = decodeRecord(kind, stored);
+        if (selector(record.meta!.labels)) page.items.push(record);
+      }
+      if (found.names.length <= size) return page;
+      scanned += size;
+      if (page.items.length === size || scanned >= SCAN_RECORDS_MAX) {
+        return { ...page, nextPageToken: formatPageToken(filter, after) };
+      }
+    }
+  }
+
+  async *all<T extends Resource>(kind: Kind<T>, prefix = ""): AsyncGenerator<T> {
+    for (let after = ""; ; ) {
+      const page = await this.readPage(kind.name, prefix, after, ALL_PAGE_RECORDS);
+      for (const stored of page.records) yield decodeRecord(kind, stored);
+      if (page.names.length < ALL_PAGE_RECORDS) return;
+      after = page.names.at(-1)!;
+    }
+  }
+
+  async setMembers(set: string): Promise<string[]> {
+    const reply = await this.#gated(() => this.#link.read(READ_SET, [this.#keys.meta], [this.#keys.set(set)]));
+    return (reply[4] as Reply).map(text);
+  }
+
+  /** Records of a kind in the order of their names, behind `after`. */
+  async readPage(kind: string, prefix: string, after: string, size: number): Promise<StoredPage> {
+    const range = pageRange(prefix, after);
+    const args = [this.#keys.names(kind), this.#keys.records(kind), ...range, size];
+    return pageOf(await this.#gated(() => this.#link.read(READ_PAGE, [this.#keys.meta], args)));
+  }
+
+  async transact<R>(
+    fn: (tx: Transaction) => Promise<R>,
+    options: CommitOptions,
+    onCommitted: (committed: Committed) => Promise<void>,
+  ): Promise<R> {
+    for (let attempt = 1; ; attempt++) {
+      await this.#recovery.gate();
+      const tx = new PendingTransaction(this.#link.clock.now(), (kind, name) => this.#readStored(kind, name));
+      let committed: Committed;
+      let result: R;
+      try {
+        result = await fn(tx);
+        if (tx.writes.size === 0 && tx.sets.length === 0 && options.request === undefined) return result;
+        committed = await commit(this.#link, this.#keys, this.#service, tx, options);
+      } catch (error) {
+        await this.#afterFailure(error, attempt, options);
+        continue;
+      }
+      for (const { record } of tx.writes.values()) {
+        if (record?.meta !== undefined) record.meta.version = BigInt(committed.revision);
+      }
+      await onCommitted(committed);
+      return result;
+    }
+  }
+
+  /** Returns when the transaction is to run again; throws what the caller gets otherwise. */
+  async #afterFailure(error: unknown, attempt: number, options: CommitOptions): Promise<void> {
+    const last = attempt >= TRANSACTION_TRIES;
+    if (error instanceof Regressed && !last) {
+      this.#recovery.suspect();
+      return;
+    }
+    if (error instanceof Conflict && !last) {
+      await delay(Math.random() * Math.min(BACKOFF_MAX_MS, 2 ** attempt));
+      return;
+    }
+    if (error instanceof Conflict || error instanceof Regressed) {
+      const message = `${error.message}: tried ${attempt} times, try again later`;
+      throw new GantryError(Code.ABORTED, message, { reason: "CONFLICT", cause: error });
+    }
+    const refused = error instanceof NameTaken ? alreadyExists(error.taken) : error;
+    // A repeated request often fails on what its first run made: it still gets the answer of the first.
+    if (options.request !== undefined && refused instanceof GantryError && refused.code !== Code.UNAVAILABLE) {
+      const value = await this.#link.redis.get(this.#keys.request(options.request.key)).catch(() => null);
+      if (value !== null) throw new DuplicateRequest(value);
+    }
+    throw refused;
+  }
+
+  async #readStored(kind: string, name: string): Promise<StoredRecord | undefined> {
+    const args = [this.#keys.records(kind), name];
+    const reply = await this.#gated(() => this.#link.read(READ, [this.#keys.meta], args));
+    return reply[4] ? splitStored(reply[4] as Buffer) : undefined;
+  }
+
+  /** Reads wait, bounded, while the records are being rebuilt, and once more when a reply shows that they have to be. */
+  async #gated(read: () => Promise<Reply>): Promise<Reply> {
+    await this.#recovery.gate();
+    try {
+      return await read();
+    } catch (error) {
+      if (!(error instanceof Regressed)) throw error;
+      this.#recovery.suspect();
+      await this.#recovery.gate();
+      return read();
+    }
+  }
+}
+
+/** ZRANGEBYLEX limits: names are UTF-8, which has no byte 0xff. */
+export function pageRange(prefix: string, after: string): [string, string | Buffer] {
+  const end = Buffer.concat([Buffer.from(`[${prefix}`), Buffer.from([0xff])]);
+  return [after === "" ? `[${prefix}` : `(${after}`, end];
+}
+
+export function pageOf(reply: Reply): StoredPage {
+  const names = (reply[4] as Reply).map(text);
+  const records = (reply[5] as Buffer[]).map(splitStored);
+  return { logId: text(reply[0]), revision: Number(text(reply[1])), names, records };
+}
