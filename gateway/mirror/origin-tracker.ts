@@ -1,0 +1,216 @@
+import type { Logger } from "pino";
+import {
+  EventType,
+  OriginStatus,
+  type Event,
+  type OriginState,
+  type WatchResponse,
+} from "../../proto/gen/gantry/common/v1/watch.ts";
+import type { OriginView } from "./frames.ts";
+import type { Change, Item } from "./item.ts";
+import { OriginItems } from "./origin-items.ts";
+import { isRecord, projectEvent, type ToJson } from "./projection.ts";
+import type { ItemSource, World } from "./world.ts";
+
+export interface OriginTrackerOptions {
+  world: World;
+  /** Service whose Watch is followed: also the origin of its records. */
+  service: string;
+  toJson: ToJson;
+  log: Logger;
+  /** False for a second stream of the same service (usage figures): the first one tells how its origins are. */
+  reportsOrigins?: boolean;
+}
+
+/** Observations of one batch that become one change: at most this many. */
+const OBSERVATIONS_PER_CHANGE = 64;
+
+/**
+ * Follows one Watch stream and keeps what it says in the world: whole writes as one change each, lists as differences, and the
+ * honest state of each origin.
+ */
+export class OriginTracker implements ItemSource {
+  readonly service: string;
+  readonly #world: World;
+  readonly #toJson: ToJson;
+  readonly #log: Logger;
+  readonly #reportsOrigins: boolean;
+  readonly #origins = new Map<string, OriginItems>();
+  /** What the source last said of its origins. */
+  readonly #said = new Map<string, OriginState>();
+  #connected = false;
+  #synced = false;
+  #everSynced = false;
+  #lastHeard: Date | undefined;
+  /** Records: log and revision applied so far. */
+  #logId = "";
+  #revision = 0n;
+
+  constructor(options: OriginTrackerOptions) {
+    this.service = options.service;
+    this.#world = options.world;
+    this.#toJson = options.toJson;
+    this.#log = options.log;
+    this.#reportsOrigins = options.reportsOrigins ?? true;
+    this.#of(this.service);
+    this.#world.addSource(this);
+    this.#show(this.service, "stale", "not connected yet");
+  }
+
+  /** True once a first list was whole, whatever came after. */
+  get everSynced(): boolean {
+    return this.#everSynced;
+  }
+
+  get logId(): string {
+    return this.#logId;
+  }
+
+  get revision(): bigint {
+    return this.#revision;
+  }
+
+  *items(): Iterable<Item> {
+    for (const origin of this.#origins.values()) yield* origin.values();
+  }
+
+  find(key: string): Item | undefined {
+    for (const origin of this.#origins.values()) {
+      const item = origin.get(key);
+      if (item) return item;
+    }
+    return undefined;
+  }
+
+  /** A new stream began; `resumed`: records go on where the last one ended. */
+  connected(resumed: boolean): void {
+    this.#connected = true;
+    this.#synced = false;
+    for (const [name, origin] of this.#origins) {
+      if (name !== this.service || !resumed) origin.beginList();
+      this.#show(name, "resyncing", "");
+    }
+  }
+
+  disconnected(message: string): void {
+    if (!this.#connected && this.#everSynced) return;
+    this.#connected = false;
+    for (const name of this.#origins.keys()) this.#show(name, "stale", message);
+  }
+
+  batch(response: WatchResponse): void {
+    this.#lastHeard = new Date();
+    if (response.logId !== "") this.#logId = response.logId;
+    if (response.reset) {
+      this.#synced = false;
+      this.#of(this.service).beginList();
+      this.#show(this.service, "resyncing", "");
+    }
+    this.#takeEvents(response.events);
+    for (const state of response.origins) this.#takeOrigin(state);
+    if (response.revision !== 0n) this.#revision = response.revision;
+    if (response.synced) this.#wholeNow();
+  }
+
+  destroy(): void {
+    this.#world.removeSource(this);
+    for (const [name, origin] of this.#origins) {
+      origin.beginList();
+      for (const changes of origin.endList()) this.#world.commit(name, changes);
+    }
+  }
+
+  #takeEvents(events: readonly Event[]): void {
+    let group: Change[] = [];
+    let groupOf: Event | undefined;
+    const close = (): void => {
+      if (groupOf) this.#world.commit(groupOf.origin, group);
+      group = [];
+      groupOf = undefined;
+    };
+    for (const event of events) {
+      const origin = this.#of(event.origin);
+      const item = this.#project(event);
+      if (item === null) continue;
+      if (origin.staging) {
+        origin.stage(event.name, item);
+        continue;
+      }
+      if (groupOf && !belongsTogether(groupOf, event, group)) close();
+      groupOf = event;
+      const change = origin.set(event.name, item);
+      if (change) group.push(change);
+    }
+    close();
+  }
+
+  /** undefined: deleted; null: cannot be shown. */
+  #project(event: Event): Item | undefined | null {
+    if (event.type === EventType.EVENT_TYPE_DELETED) return undefined;
+    if (event.type !== EventType.EVENT_TYPE_PUT || !event.object) return null;
+    try {
+      return projectEvent(event, this.#logId, this.#toJson);
+    } catch (err) {
+      this.#log.error({ err, name: event.name, type: event.object.typeUrl }, "an event cannot be shown");
+      return null;
+    }
+  }
+
+  #takeOrigin(state: OriginState): void {
+    this.#said.set(state.origin, state);
+    const origin = this.#of(state.origin);
+    if (this.#synced && origin.staging && state.status === OriginStatus.ORIGIN_STATUS_LIVE)
+      this.#endList(state.origin, origin);
+    if (this.#synced || state.origin !== this.service) this.#showSaid(state.origin);
+  }
+
+  #wholeNow(): void {
+    this.#synced = true;
+    this.#everSynced = true;
+    for (const [name, origin] of this.#origins) {
+      if (origin.staging && this.#listIsWhole(name, origin)) this.#endList(name, origin);
+      this.#showSaid(name);
+    }
+  }
+
+  /** An observer that has not reached its origin yet lists nothing: what was seen before stays, shown as stale. */
+  #listIsWhole(name: string, origin: OriginItems): boolean {
+    const said = this.#said.get(name);
+    return name === this.service || !said || said.status === OriginStatus.ORIGIN_STATUS_LIVE || origin.stagedSize > 0;
+  }
+
+  #endList(name: string, origin: OriginItems): void {
+    for (const changes of origin.endList()) this.#world.commit(name, changes);
+  }
+
+  #showSaid(name: string): void {
+    const said = this.#said.get(name);
+    if (!said) return this.#show(name, this.#synced ? "live" : "resyncing", "");
+    if (said.status === OriginStatus.ORIGIN_STATUS_LIVE)
+      return this.#show(name, this.#synced ? "live" : "resyncing", "");
+    const state = said.status === OriginStatus.ORIGIN_STATUS_RESYNCING ? "resyncing" : "stale";
+    this.#show(name, state, said.message, said.asOf);
+  }
+
+  #show(name: string, state: OriginView["state"], message: string, asOf?: Date): void {
+    if (!this.#reportsOrigins) return;
+    this.#world.setOrigin({ name, state, asOf: asOf ?? (this.#everSynced ? this.#lastHeard : undefined), message });
+  }
+
+  #of(name: string): OriginItems {
+    let origin = this.#origins.get(name);
+    if (!origin) {
+      origin = new OriginItems();
+      if (!this.#synced) origin.beginList();
+      this.#origins.set(name, origin);
+    }
+    return origin;
+  }
+}
+
+/** Records: one write, one change. Observations have no writes: neighbours of a batch go together, a key once. */
+function belongsTogether(first: Event, event: Event, group: readonly Change[]): boolean {
+  if (first.origin !== event.origin) return false;
+  if (isRecord(first) || isRecord(event)) return first.revision === event.revision;
+  return group.length < OBSERVATIONS_PER_CHANGE && !group.some((change) => change.key === event.name);
+}

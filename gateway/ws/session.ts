@@ -1,0 +1,218 @@
+import type { Socket } from "node:net";
+import type { WebSocket } from "ws";
+import type { Principal } from "../../services/common/auth/principal.ts";
+import {
+  invalidArgument,
+  resourceExhausted,
+  unauthenticated,
+  type GantryError,
+} from "../../services/common/errors/errors.ts";
+import { toGantryError } from "../../services/common/errors/status.ts";
+import type { Channel } from "../mirror/channel.ts";
+import { frameText } from "../mirror/frame-bytes.ts";
+import { LAGGING_BYTES, type Observer, type Sink } from "../mirror/observer.ts";
+import { CLOSE_CODES, type CloseName } from "./close-codes.ts";
+import type { CommandSession } from "./commands.ts";
+import { errorFrame, type FrameId } from "./error-frame.ts";
+import { frameId } from "./fields.ts";
+import { handlers } from "./handlers.ts";
+import { BadFrame, parseFrame, type ClientFrame } from "./parse-frame.ts";
+import type { SocketServer } from "./socket-server.ts";
+import { TokenBucket } from "./token-bucket.ts";
+
+/** A socket that was told to close and does not answer is cut after this long. */
+const CLOSE_GRACE_MS = 2_000;
+
+export interface Subscription {
+  channel: Channel;
+  observer: Observer;
+}
+
+/** One WebSocket: who it is, what it observes, what it is owed. There may be ten thousand: it holds no timer and no closure. */
+export class Session implements Sink {
+  readonly server: SocketServer;
+  readonly #ws: WebSocket;
+  readonly #socket: Socket;
+  principal: Principal | undefined;
+  token = "";
+  /** True while a `hello` is being checked. */
+  greeting = false;
+  warned = false;
+  readonly openedMs: number;
+  lastHeardMs: number;
+  #progressMs: number;
+  #takenBytes = 0;
+  #refused = 0;
+  #closing = false;
+  #bucket: TokenBucket | undefined;
+  subscriptions: Map<string, Subscription> | undefined;
+  commands: CommandSession | undefined;
+  drainCallbacks: (() => void)[] | undefined;
+
+  constructor(server: SocketServer, ws: WebSocket, socket: Socket) {
+    const nowMs = performance.now();
+    this.server = server;
+    this.#ws = ws;
+    this.#socket = socket;
+    this.openedMs = nowMs;
+    this.lastHeardMs = nowMs;
+    this.#progressMs = nowMs;
+  }
+
+  get subject(): string {
+    return this.principal?.subject ?? "";
+  }
+
+  get open(): boolean {
+    return !this.#closing && this.#ws.readyState === this.#ws.OPEN;
+  }
+
+  get unsentBytes(): number {
+    return this.#socket.writableLength;
+  }
+
+  /**
+   * Whole frames straight to the socket, past ws's sender. That is sound while ws itself writes every frame of its own in one go: no
+   * compression, no fragments, no Blobs, all of which this gateway never uses. test/gateway/ws/raw-frames.test.ts watches over it.
+   */
+  write(frames: Buffer): void {
+    if (this.open) this.#socket.write(frames);
+  }
+
+  /** False when much is unsent. */
+  send(frame: object): boolean {
+    this.write(frameText(JSON.stringify(frame)));
+    if (this.unsentBytes > this.server.limits.unsentBytesMax) this.close("SLOW");
+    else if (this.unsentBytes > this.server.limits.pauseReadingBytes) this.#ws.pause();
+    return this.unsentBytes <= LAGGING_BYTES;
+  }
+
+  reply(id: FrameId | undefined, fields: object): void {
+    this.send({ t: "reply", ...(id === undefined ? {} : { id }), ...fields });
+  }
+
+  fail(id: FrameId | undefined, error: unknown, extra: object = {}): void {
+    const known = toGantryError(error, (err, errorId) => this.server.log.error({ err, errorId }, "a frame failed"));
+    this.send(errorFrame(id, known, extra));
+  }
+
+  close(name: CloseName): void {
+    if (this.#closing) return;
+    this.#closing = true;
+    this.server.metrics?.closed(name);
+    this.release();
+    this.#ws.close(CLOSE_CODES[name].code, name);
+    const cut = setTimeout(() => this.#ws.terminate(), CLOSE_GRACE_MS);
+    this.#ws.once("close", () => clearTimeout(cut));
+  }
+
+  /** Says why, then closes. */
+  refuse(id: FrameId | undefined, error: GantryError, name: CloseName): void {
+    this.fail(id, error);
+    this.close(name);
+  }
+
+  received(data: Buffer, isBinary: boolean): void {
+    if (this.#closing) return;
+    const nowMs = performance.now();
+    this.lastHeardMs = nowMs;
+    if (isBinary) return this.close("UNSUPPORTED");
+    const { limits } = this.server;
+    this.#bucket ??= new TokenBucket(limits.framesPerSecond, limits.framesBurst, nowMs);
+    if (!this.#bucket.take(nowMs)) return this.#refuseFlood();
+    this.#refused = 0;
+    let frame: ClientFrame;
+    try {
+      frame = parseFrame(data, limits.frameDepthMax);
+    } catch (error) {
+      if (!(error instanceof BadFrame)) throw error;
+      return this.refuse(undefined, invalidArgument([{ field: "frame", description: error.message }]), "BAD_FRAME");
+    }
+    this.#handle(frame);
+  }
+
+  drained(): void {
+    this.#ws.resume();
+    if (this.subscriptions) for (const { channel, observer } of this.subscriptions.values()) channel.pump(observer);
+    const callbacks = this.drainCallbacks;
+    this.drainCallbacks = undefined;
+    for (const callback of callbacks ?? []) callback();
+  }
+
+  ponged(): void {
+    this.lastHeardMs = performance.now();
+  }
+
+  /** The mirror has gone: the socket stays, the subscription ends. */
+  ended(channel: Channel): void {
+    const { name, epoch, s } = channel.mirror;
+    this.subscriptions?.delete(name);
+    this.fail(undefined, this.server.mirrorGone(name), { m: name, e: epoch, s });
+  }
+
+  unsubscribe(name: string): boolean {
+    const found = this.subscriptions?.get(name);
+    if (!found) return false;
+    this.subscriptions!.delete(name);
+    found.channel.leave(found.observer);
+    return true;
+  }
+
+  /** Ends all that goes on for this socket. */
+  release(): void {
+    for (const name of this.subscriptions?.keys() ?? []) this.unsubscribe(name);
+    this.commands?.destroy();
+    this.commands = undefined;
+    this.drainCallbacks = undefined;
+  }
+
+  /** Looked at every second, for all sockets in one go. */
+  sweep(nowMs: number, ping: boolean): void {
+    if (this.#closing) return;
+    const { limits } = this.server;
+    if (!this.principal) {
+      if (nowMs - this.openedMs > limits.helloTimeoutMs) this.close("HELLO_TIMEOUT");
+      return;
+    }
+    const taken = this.#socket.bytesWritten - this.unsentBytes;
+    if (this.unsentBytes === 0 || taken !== this.#takenBytes) this.#progressMs = nowMs;
+    this.#takenBytes = taken;
+    if (nowMs - this.#progressMs > limits.stalledMs) return this.close("SLOW");
+    const leftMs = this.principal.expiresMs - Date.now();
+    if (leftMs <= -limits.clockLeewayMs) {
+      this.fail(undefined, unauthenticated("the token has expired", "TOKEN_EXPIRED"));
+      return this.close("TOKEN_EXPIRED");
+    }
+    if (leftMs <= limits.expiryWarningMs && !this.warned) {
+      this.warned = true;
+      this.send({ t: "expiring", expires: new Date(this.principal.expiresMs).toISOString() });
+    }
+    if (nowMs - this.lastHeardMs > 2 * limits.pingIntervalMs) return this.close("PING_TIMEOUT");
+    if (ping) this.#ws.ping();
+  }
+
+  #handle(frame: ClientFrame): void {
+    const id = frameId(frame);
+    if (!this.principal && (frame.t !== "hello" || this.greeting)) {
+      return this.refuse(
+        id,
+        unauthenticated("the first frame is `hello`, and the next follows its reply"),
+        "UNAUTHENTICATED",
+      );
+    }
+    const handler = Object.hasOwn(handlers, frame.t) ? handlers[frame.t] : undefined;
+    // Types that are not known are left alone, so that newer clients work with an older gateway.
+    if (!handler) return;
+    handler(this, frame, id).catch((error: unknown) => this.fail(id, error));
+  }
+
+  #refuseFlood(): void {
+    this.#refused++;
+    if (this.#refused > this.server.limits.refusedFramesMax) return this.close("RATE_LIMITED");
+    const { framesPerSecond } = this.server.limits;
+    this.fail(
+      undefined,
+      resourceExhausted("framesPerSecond", `more than ${framesPerSecond} frames a second: this one was not read`),
+    );
+  }
+}
