@@ -4,15 +4,18 @@ import { join } from "node:path";
 export interface TestConfig {
   /** Socket of the engine that all files of a run share; set by test/run.ts. */
   sharedEngineSocket: string | undefined;
-  /** Where images are kept between runs. */
+  /** What is kept between runs. */
+  cacheDir: string;
   imageCacheDir: string;
 }
 
 export const SHARED_ENGINE_VARIABLE = "GANTRY_TEST_ENGINE_SOCKET";
 
 export function testConfig(env: NodeJS.ProcessEnv = process.env): TestConfig {
+  const cacheDir = join(env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "gantry");
   return {
     sharedEngineSocket: env[SHARED_ENGINE_VARIABLE] || undefined,
-    imageCacheDir: join(env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "gantry", "images"),
+    cacheDir,
+    imageCacheDir: join(cacheDir, "images"),
   };
 }

@@ -14,8 +14,8 @@ const STOP_TIMEOUT_MS = 20_000;
 
 export interface PrivateEngineOptions extends EngineOptions {
   dir: string;
-  /** Folder of dockerd, containerd and the rest, to be found before the machine's own. */
-  programsDir?: string;
+  /** Folders of dockerd, containerd and the rest, with colons between, to be found before the machine's own. */
+  programsDir?: string | undefined;
   env: NodeJS.ProcessEnv;
   orphanSignal: NodeJS.Signals;
 }

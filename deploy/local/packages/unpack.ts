@@ -13,12 +13,10 @@ export async function downloadWithDependencies(apt: PrivateApt, packages: readon
   return names.filter((name) => name.endsWith(".deb")).sort();
 }
 
-/** Fetches just these packages, in the versions that the pins choose, into `dir`. */
+/** Fetches these packages alone, for a machine that has what they depend on. */
 export async function downloadOnly(apt: PrivateApt, packages: readonly string[]): Promise<string[]> {
-  await apt.run(["clean"]);
-  await apt.run(["install", "-y", "--download-only", "--no-install-recommends", "--reinstall", ...packages]);
-  const names = await readdir(apt.archives);
-  return names.filter((name) => packages.some((wanted) => name.startsWith(`${wanted}_`))).sort();
+  const all = await downloadWithDependencies(apt, packages);
+  return all.filter((name) => packages.some((wanted) => name.startsWith(`${wanted}_`)));
 }
 
 /** Lays the files of packages out below `root`; their installation scripts are not run. */
