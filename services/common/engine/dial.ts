@@ -9,7 +9,8 @@ import { engineAnswerError, engineGone, engineStopped } from "./errors.ts";
 /** Limit of an ordinary call that names none. */
 export const CALL_TIMEOUT_MS = 60_000;
 
-export type Query = Record<string, string | number | boolean | undefined | Record<string, string[]>>;
+/** A list is sent as one parameter for each of its values, a mapping as JSON. */
+export type Query = Record<string, string | number | boolean | undefined | string[] | Record<string, string[]>>;
 
 export interface DialOptions {
   method: string;

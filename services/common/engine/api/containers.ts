@@ -1,13 +1,17 @@
 import type { IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
 import type Docker from "dockerode";
+import { readJson } from "../body.ts";
 import type { CallOptions, Engine } from "../engine.ts";
 import { isEngineNotFound } from "../errors.ts";
 
 type Limits = Pick<CallOptions, "timeoutMs" | "signal">;
 
-/** Body of POST /containers/create; the types lag behind the API where `Annotations` and the like are concerned. */
-export type ContainerCreateBody = Omit<Docker.ContainerCreateOptions, "name" | "platform" | "abortSignal">;
+/** Body of POST /containers/create. */
+export type ContainerCreateBody = Omit<
+  Docker.ContainerCreateOptions,
+  "name" | "platform" | "abortSignal" | "HostConfig"
+> & { HostConfig?: Docker.HostConfig & { CgroupnsMode?: "private" | "host" } };
 
 /** Id of the container. ALREADY_EXISTS when the name is taken, NOT_FOUND when the image is not there. */
 export async function createContainer(
@@ -91,6 +95,14 @@ export async function pauseContainer(engine: Engine, ref: string, limits: Limits
 
 export async function unpauseContainer(engine: Engine, ref: string, limits: Limits = {}): Promise<void> {
   await engine.call("POST", `/containers/${encodeURIComponent(ref)}/unpause`, limits);
+}
+
+/** Waits for the end of the main process; resolves to its exit code. Give `timeoutMs` the time it may take. */
+export async function waitContainer(engine: Engine, ref: string, limits: Limits = {}): Promise<number> {
+  const path = `/containers/${encodeURIComponent(ref)}/wait`;
+  // Not on the connections for short calls: it may take long.
+  const answer = await engine.stream("POST", path, { ...limits, query: { condition: "not-running" } });
+  return ((await readJson(answer)) as { StatusCode: number }).StatusCode;
 }
 
 /** New limits or restart policy, without a restart. */

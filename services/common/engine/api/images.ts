@@ -1,3 +1,4 @@
+import type { Readable } from "node:stream";
 import type Docker from "dockerode";
 import { EngineError, isEngineNotFound } from "../errors.ts";
 import type { CallOptions, Engine } from "../engine.ts";
@@ -72,4 +73,28 @@ function hasTag(ref: string): boolean {
 /** A slash stays as it is: the engine's routes take image names with slashes. */
 export function encodeImage(ref: string): string {
   return ref.split("/").map(encodeURIComponent).join("/");
+}
+
+/** Makes an image of one layer from a tar archive; `changes` are lines of a Dockerfile (`CMD`, `LABEL`...). */
+export async function importImage(
+  engine: Engine,
+  ref: string,
+  archive: Readable,
+  changes: string[],
+  limits: Limits = {},
+): Promise<void> {
+  const at = ref.lastIndexOf(":");
+  const query = { fromSrc: "-", repo: ref.slice(0, at), tag: ref.slice(at + 1), changes };
+  await engine.call("POST", "/images/create", { ...limits, query, upload: archive });
+}
+
+/** Takes the name away, and with the last name the image. False when it was not there. */
+export async function removeImage(engine: Engine, ref: string, limits: Limits = {}): Promise<boolean> {
+  try {
+    await engine.call("DELETE", `/images/${encodeImage(ref)}`, limits);
+    return true;
+  } catch (error) {
+    if (isEngineNotFound(error)) return false;
+    throw error;
+  }
 }

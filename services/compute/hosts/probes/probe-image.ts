@@ -1,0 +1,36 @@
+import { randomBytes } from "node:crypto";
+import { PassThrough } from "node:stream";
+import { pack } from "tar-stream";
+import { listContainers, removeContainer } from "../../../common/engine/api/containers.ts";
+import { importImage, listImages, removeImage } from "../../../common/engine/api/images.ts";
+import type { Engine } from "../../../common/engine/engine.ts";
+import { KIND_PROBE, LABEL_KIND } from "../../../common/engine/labels.ts";
+import { tinyProgram } from "./tiny-program.ts";
+
+const REPOSITORY = "gantry.dev/probe";
+/** What probes leave behind when their process is killed is removed by a later round, when it is that old. */
+const LEFTOVER_AGE_S = 600;
+
+/** Makes an image of one program that ends at once. Returns its reference. */
+export async function makeProbeImage(engine: Engine, signal: AbortSignal): Promise<string> {
+  const archive = pack();
+  archive.entry({ name: "exit", mode: 0o755 }, tinyProgram(process.arch));
+  archive.finalize();
+  const reference = `${REPOSITORY}:${randomBytes(6).toString("hex")}`;
+  const changes = ['CMD ["/exit"]', `LABEL ${LABEL_KIND}=${KIND_PROBE}`];
+  await importImage(engine, reference, archive.pipe(new PassThrough()), changes, { signal });
+  return reference;
+}
+
+/** Removes containers and images that rounds of probes left behind. */
+export async function removeLeftovers(engine: Engine, signal: AbortSignal): Promise<void> {
+  const old = (created: number): boolean => Date.now() / 1000 - created > LEFTOVER_AGE_S;
+  const label = `${LABEL_KIND}=${KIND_PROBE}`;
+  for (const { Id, Created } of await listContainers(engine, { label: [label] }, { signal })) {
+    if (old(Created)) await removeContainer(engine, Id, { signal });
+  }
+  for (const { RepoTags, Created, Labels } of await listImages(engine, { signal })) {
+    if (Labels?.[LABEL_KIND] !== KIND_PROBE || !old(Created)) continue;
+    for (const tag of RepoTags ?? []) await removeImage(engine, tag, { signal });
+  }
+}

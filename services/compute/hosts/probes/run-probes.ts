@@ -1,0 +1,95 @@
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Logger } from "pino";
+import type { Capability } from "../../../../proto/gen/gantry/compute/v1/host.ts";
+import { removeImage } from "../../../common/engine/api/images.ts";
+import type { Engine } from "../../../common/engine/engine.ts";
+import { diskLimit, privileged } from "./engine.ts";
+import { brNetfilter, btrfs, ipvs, lxcfs, nftables, overlay, vxlan, wireguard } from "./kernel.ts";
+import type { Probe } from "./probe.ts";
+import { makeProbeImage, removeLeftovers } from "./probe-image.ts";
+
+export const PROBES: readonly Probe[] = [
+  overlay,
+  privileged,
+  nftables,
+  vxlan,
+  wireguard,
+  ipvs,
+  btrfs,
+  brNetfilter,
+  diskLimit,
+  lxcfs,
+];
+
+/** Probes that run at the same time: they share the machine with the work that goes on. */
+const CONCURRENCY = 2;
+const DETAIL_BYTES_MAX = 256;
+
+export interface ProbeResults {
+  capabilities: Record<string, Capability>;
+  /** False when a probe ran out of time: what it says may be otherwise next time. */
+  conclusive: boolean;
+}
+
+export interface ProbeOptions {
+  engine: Engine;
+  /** Folder under which a scratch folder is made. */
+  dataDir: string;
+  log: Logger;
+  signal: AbortSignal;
+  probes?: readonly Probe[];
+}
+
+/** Tries everything, each within its time. Rejects only when `signal` aborts or no scratch folder can be made. */
+export async function runProbes(options: ProbeOptions): Promise<ProbeResults> {
+  const { engine, log, signal } = options;
+  await mkdir(options.dataDir, { recursive: true });
+  const scratchDir = await mkdtemp(join(options.dataDir, "probe-"));
+  let image: Promise<string> | undefined;
+  const capabilities: Record<string, Capability> = {};
+  let conclusive = true;
+  const waiting = [...(options.probes ?? PROBES)];
+  const work = async (): Promise<void> => {
+    for (let probe = waiting.shift(); probe; probe = waiting.shift()) {
+      signal.throwIfAborted();
+      const limit = AbortSignal.timeout(probe.timeoutMs);
+      const ctx = {
+        engine,
+        scratchDir,
+        signal: AbortSignal.any([signal, limit]),
+        image: () => (image ??= makeProbeImage(engine, signal)),
+      };
+      try {
+        capabilities[probe.name] = { available: true, detail: clip(await probe.try(ctx)) };
+      } catch (error) {
+        if (limit.aborted) conclusive = false;
+        capabilities[probe.name] = { available: false, detail: clip((error as Error).message) };
+      }
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: CONCURRENCY }, work));
+    signal.throwIfAborted();
+    return { capabilities, conclusive };
+  } finally {
+    await rm(scratchDir, { recursive: true, force: true });
+    await cleanUp(engine, image, signal).catch((error: unknown) => {
+      log.warn({ err: error }, "what the host's probes made could not be removed; the next round tries again");
+    });
+  }
+}
+
+async function cleanUp(engine: Engine, image: Promise<string> | undefined, signal: AbortSignal): Promise<void> {
+  const reference = await image?.catch(() => undefined);
+  if (reference !== undefined) await removeImage(engine, reference);
+  if (!signal.aborted) await removeLeftovers(engine, signal);
+}
+
+function clip(text: string): string {
+  const line = text.trim().replaceAll(/\s+/g, " ");
+  const bytes = Buffer.from(line);
+  return bytes.length <= DETAIL_BYTES_MAX
+    ? line
+    : new TextDecoder().decode(bytes.subarray(0, DETAIL_BYTES_MAX - 3)).replace(/\uFFFD$/, "");
+}
