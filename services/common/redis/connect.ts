@@ -11,10 +11,16 @@ export const RECONNECT_DELAY_MAX_MS = 1_000;
  * Opens a connection to `redis://…`, `rediss://…` or `unix:///path/to/redis.sock` (optionally `?db=N`). It reconnects for ever; errors
  * of the connection itself are given to `onError` (they repeat while Redis is away), never thrown.
  */
-export function connectRedis(url: string, options: ConnectOptions = {}, onError: (error: Error) => void = ignore): Redis {
+export function connectRedis(
+  url: string,
+  options: ConnectOptions = {},
+  onError: (error: Error) => void = ignore,
+): Redis {
   const settings: ConnectOptions = { retryStrategy: reconnectDelayMs, ...options };
   const redis = url.startsWith("unix:") ? new Redis({ ...settings, ...unixOptions(url) }) : new Redis(url, settings);
   redis.on("error", onError);
+  // Everything that waits for the connection listens to it: their number is bounded where they wait.
+  redis.setMaxListeners(0);
   return redis;
 }
 

@@ -14,9 +14,15 @@ export function isReplyError(error: unknown): boolean {
 export function redisFailure(error: unknown): Error {
   if (error instanceof GantryError) return error;
   if (isOutOfMemory(error)) {
-    return resourceExhausted("redis maxmemory", "the realm's Redis is full: delete what is not needed or raise its limit");
+    return resourceExhausted(
+      "redis maxmemory",
+      "the realm's Redis is full: delete what is not needed or raise its limit",
+    );
   }
-  if (isReplyError(error) && !/^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|BUSY|TRYAGAIN)/.test((error as Error).message)) {
+  if (
+    isReplyError(error) &&
+    !/^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|BUSY|TRYAGAIN)/.test((error as Error).message)
+  ) {
     return error as Error;
   }
   return unavailable("REDIS_UNAVAILABLE", "the realm's Redis is not reachable: try again", error);

@@ -63,7 +63,7 @@ export interface Transaction {
   get<T extends Resource>(kind: Kind<T>, name: string): Promise<T | undefined>;
   /** As get, but NOT_FOUND when it is not there. */
   need<T extends Resource>(kind: Kind<T>, name: string): Promise<T>;
-  /** Fails with ALREADY_EXISTS if the name is taken. Fills in uid, etag, generation 1, create_time, update_time, version. */
+  /** Fails with ALREADY_EXISTS if the name is taken. Fills in uid (unless the record has one), etag, generation 1, create_time, update_time, version. */
   create<T extends Resource>(kind: Kind<T>, record: T): void;
   /**
    * Replaces the record that this transaction read under the same name. Recomputes etag, update_time, version; generation grows

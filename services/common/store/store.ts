@@ -4,7 +4,17 @@ import type { Logger } from "pino";
 import { connectRedis, waitReady } from "../redis/connect.ts";
 import type { StoreKeys } from "../redis/keys.ts";
 import { servicePrefix, storeKeys } from "../redis/keys.ts";
-import type { AnyKind, CommitOptions, Kind, ListOptions, Page, RecordChange, Resource, Store, Transaction } from "./api.ts";
+import type {
+  AnyKind,
+  CommitOptions,
+  Kind,
+  ListOptions,
+  Page,
+  RecordChange,
+  Resource,
+  Store,
+  Transaction,
+} from "./api.ts";
 import { ChangeListeners } from "./changes.ts";
 import { RealmClock } from "./clock.ts";
 import { RecordFiles } from "./files/record-files.ts";
@@ -13,8 +23,13 @@ import { LINK_OPTIONS, REDIS_TIMEOUT_MS, RedisLink } from "./link.ts";
 import { followLog } from "./log/follower.ts";
 import type { LogLimits } from "./log/janitor.ts";
 import { LOG_LIMITS, runJanitor } from "./log/janitor.ts";
+import type { LogHold } from "./log/hold.ts";
+import { holdLog } from "./log/hold.ts";
+import type { LogPosition } from "./log/read-log.ts";
+import { logPosition, readLog } from "./log/read-log.ts";
 import type { TailEntry } from "./log/tail.ts";
 import { LogTail } from "./log/tail.ts";
+import { READ_POSITION } from "./lua/read.ts";
 import { RecordStore } from "./records/record-store.ts";
 import type { StoredPage } from "./records/record-store.ts";
 import { checkSchemas } from "./records/schemas.ts";
@@ -74,6 +89,8 @@ export class StoreHandle implements Store {
   readonly #signal: AbortSignal;
   readonly #clock = new RealmClock();
   readonly #reader: Redis;
+  /** For long replies, so that they do not hold up writes. */
+  readonly #bulk: Redis;
   readonly #files: RecordFiles;
   readonly #recovery: Recovery;
   readonly #records: RecordStore;
@@ -94,6 +111,7 @@ export class StoreHandle implements Store {
     this.#changes = new ChangeListeners(log);
     const redis = connectRedis(redisUrl, { ...LINK_OPTIONS, commandTimeout: REDIS_TIMEOUT_MS });
     this.#reader = connectRedis(redisUrl, LINK_OPTIONS);
+    this.#bulk = connectRedis(redisUrl, { ...LINK_OPTIONS, commandTimeout: REDIS_TIMEOUT_MS });
     this.link = new RedisLink(redis, new LogIdentity(), this.#clock);
     this.#files = new RecordFiles({
       path: join(dataDir, "records", service),
@@ -153,6 +171,7 @@ export class StoreHandle implements Store {
     this.#closing.abort(new Error("the store was closed"));
     this.link.redis.disconnect();
     this.#reader.disconnect();
+    this.#bulk.disconnect();
     await Promise.allSettled(this.#running);
     await this.#files.drain();
   }
@@ -173,6 +192,11 @@ export class StoreHandle implements Store {
   onRebuilt(listener: () => void): () => void {
     this.#rebuilt.add(listener);
     return () => this.#rebuilt.delete(listener);
+  }
+
+  /** Whether this host knows for sure that the record of that uid was deleted (tombstones are kept for 7 days). */
+  wasDeleted(uid: string): boolean {
+    return this.#files.isBuried(uid);
   }
 
   now(): Date {
@@ -198,6 +222,51 @@ export class StoreHandle implements Store {
   /** Records of a kind as they are stored, in the order of their names: for snapshots. */
   readPage(kind: string, prefix: string, after: string, size: number): Promise<StoredPage> {
     return this.#records.readPage(kind, prefix, after, size);
+  }
+
+  /** At most `count` entries of the log behind a revision, from Redis. */
+  readLog(after: number, count: number): Promise<TailEntry[]> {
+    return readLog(this.#bulk, this.keys.log, after, count);
+  }
+
+  /** What the log is now. */
+  async position(): Promise<LogPosition> {
+    return logPosition(await this.link.readAny(READ_POSITION, [this.keys.meta, this.keys.log], [0]));
+  }
+
+  /** Keeps the log from being trimmed behind a revision while a snapshot runs. */
+  holdLog(revision: number): Promise<LogHold> {
+    return holdLog(this.link.redis, this.keys, this.#clock, revision, this.#options.log);
+  }
+
+  /**
+   * A process of the realm has seen this revision of the present log. When the log is not that far it has lost something: true, and
+   * the records are rebuilt.
+   */
+  reportSeen(revision: number): boolean {
+    if (!Number.isSafeInteger(revision) || revision <= this.link.identity.seen) return false;
+    this.link.identity.see(revision);
+    this.#recovery.suspect();
+    this.#recovery
+      .verify()
+      .catch((error: unknown) => this.#options.log.debug({ err: error }, "the log cannot be checked"));
+    return true;
+  }
+
+  /** Whether Redis can be asked now. */
+  get connected(): boolean {
+    return this.link.redis.status === "ready";
+  }
+
+  /** Calls back when the connection to Redis comes or goes; returns the way to stop. */
+  onConnection(listener: () => void): () => void {
+    const { redis } = this.link;
+    redis.on("ready", listener);
+    redis.on("close", listener);
+    return () => {
+      redis.off("ready", listener);
+      redis.off("close", listener);
+    };
   }
 
   setMembers(set: string): Promise<string[]> {
@@ -257,7 +326,7 @@ export class StoreHandle implements Store {
 
   async #reportAll(): Promise<void> {
     for (const kind of this.kinds.keys()) {
-      for (let after = ""; ; ) {
+      for (let after = ""; ;) {
         const page = await this.readPage(kind, "", after, REPORT_PAGE_RECORDS);
         for (const [index, { bytes }] of page.records.entries()) {
           const revision = BigInt(versionOf(bytes));

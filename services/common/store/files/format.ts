@@ -46,9 +46,11 @@ export function encodeFile(header: FileHeader, bytes: Buffer): Buffer {
 
 /** Throws when the file is not whole. */
 export function decodeFile(file: Buffer): RecordFile {
-  if (file.length < FIXED_BYTES || !file.subarray(0, MAGIC.length).equals(MAGIC)) throw new Error("is not a record file");
+  if (file.length < FIXED_BYTES || !file.subarray(0, MAGIC.length).equals(MAGIC))
+    throw new Error("is not a record file");
   const headEnd = FIXED_BYTES + file.readUInt32LE(MAGIC.length);
-  if (crc32(file.subarray(FIXED_BYTES)) !== file.readUInt32LE(MAGIC.length + 4)) throw new Error("is damaged (checksum)");
+  if (crc32(file.subarray(FIXED_BYTES)) !== file.readUInt32LE(MAGIC.length + 4))
+    throw new Error("is damaged (checksum)");
   return { header: decodeHeader(file.subarray(FIXED_BYTES, headEnd)), bytes: file.subarray(headEnd) };
 }
 

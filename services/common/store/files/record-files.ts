@@ -86,6 +86,11 @@ export class RecordFiles {
     return [...this.#onDisk.values()];
   }
 
+  /** Whether the uid has a tombstone: its record was kept here and was deleted. */
+  isBuried(uid: string): boolean {
+    return (this.#pending.get(uid)?.header ?? this.#onDisk.get(uid))?.deleted === true;
+  }
+
   read(uid: string): Promise<RecordFile | undefined> {
     return this.#folder.read(uid);
   }
@@ -231,7 +236,9 @@ export class RecordFiles {
   /** Removes tombstones older than TOMBSTONE_AGE_MAX_MS. */
   async pruneOld(): Promise<void> {
     const oldestMs = this.#options.nowMs() - TOMBSTONE_AGE_MAX_MS;
-    await this.#removeTombstones(this.headers().filter(({ deleted, deleteTimeMs }) => deleted && deleteTimeMs < oldestMs));
+    await this.#removeTombstones(
+      this.headers().filter(({ deleted, deleteTimeMs }) => deleted && deleteTimeMs < oldestMs),
+    );
   }
 
   async #removeTombstones(headers: FileHeader[]): Promise<void> {
@@ -244,7 +251,13 @@ export class RecordFiles {
   }
 }
 
-function headerOf({ kind, name, logId, version, schema }: FileChange): Omit<FileHeader, "uid" | "deleted" | "deleteTimeMs"> {
+function headerOf({
+  kind,
+  name,
+  logId,
+  version,
+  schema,
+}: FileChange): Omit<FileHeader, "uid" | "deleted" | "deleteTimeMs"> {
   return { kind, name, logId, version, schema };
 }
 

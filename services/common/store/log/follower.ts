@@ -5,6 +5,7 @@ import { waitReady } from "../../redis/connect.ts";
 import type { LogIdentity } from "../identity.ts";
 import { REDIS_TIMEOUT_MS } from "../link.ts";
 import type { LogTail } from "./tail.ts";
+import { revisionOf } from "./read-log.ts";
 import { TailEntry } from "./tail.ts";
 
 const BATCH_ENTRIES = 1_000;
@@ -66,7 +67,7 @@ async function readBehind(redis: Redis, key: string, revision: number): Promise<
 async function take(entries: RawEntry[], options: FollowerOptions): Promise<void> {
   const { tail, identity } = options;
   for (const [id, [writeId, data]] of entries) {
-    const revision = Number(id.toString("latin1", 0, id.length - 2));
+    const revision = revisionOf(id);
     if (revision !== tail.last + 1) {
       const logId = tail.logId;
       await options.verify(false);

@@ -94,7 +94,12 @@ function pushChecks(args: ScriptArgument[], tx: PendingTransaction): void {
   args[countAt] = count;
 }
 
-function pushWrites(args: ScriptArgument[], tx: PendingTransaction, service: string, written: Committed["written"]): void {
+function pushWrites(
+  args: ScriptArgument[],
+  tx: PendingTransaction,
+  service: string,
+  written: Committed["written"],
+): void {
   args.push(tx.writes.size);
   let bytes = 0;
   for (const write of tx.writes.values()) {

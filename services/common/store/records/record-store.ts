@@ -63,7 +63,7 @@ export class RecordStore {
     const size = Math.max(1, Math.min(PAGE_SIZE_MAX, options.pageSize));
     let after = options.pageToken ? parsePageToken(filter, options.pageToken) : "";
     const page: Page<T> = { items: [], nextPageToken: "", revision: 0n, logId: "" };
-    for (let scanned = 0; ; ) {
+    for (let scanned = 0; ;) {
       // One more than wanted tells whether another page follows.
       const found = await this.readPage(kind.name, prefix, after, size + 1);
       if (page.logId === "") Object.assign(page, { revision: BigInt(found.revision), logId: found.logId });
@@ -82,7 +82,7 @@ export class RecordStore {
   }
 
   async *all<T extends Resource>(kind: Kind<T>, prefix = ""): AsyncGenerator<T> {
-    for (let after = ""; ; ) {
+    for (let after = ""; ;) {
       const page = await this.readPage(kind.name, prefix, after, ALL_PAGE_RECORDS);
       for (const stored of page.records) yield decodeRecord(kind, stored);
       if (page.names.length < ALL_PAGE_RECORDS) return;

@@ -31,7 +31,8 @@ export function joinStored({ schema, bytes }: StoredRecord): Buffer {
 export function versionOffset(bytes: Uint8Array): number {
   let at = 1;
   while ((bytes[at] ?? 0) >= 0x80) at++;
-  if (bytes[0] !== 0x0a || bytes[at + 1] !== 0x09) throw new TypeError("a record begins with its meta, and that with its version");
+  if (bytes[0] !== 0x0a || bytes[at + 1] !== 0x09)
+    throw new TypeError("a record begins with its meta, and that with its version");
   return at + 2;
 }
 

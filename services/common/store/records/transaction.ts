@@ -73,7 +73,7 @@ export class PendingTransaction implements Transaction {
     const write = this.writes.get(key);
     if ((write ?? read)?.record !== undefined) throw new NameTaken(meta.name);
     meta.version = 0n;
-    meta.uid = randomUUID();
+    meta.uid ||= randomUUID();
     meta.generation = 1n;
     meta.createTime = this.now;
     meta.updateTime = this.now;
@@ -103,10 +103,7 @@ export class PendingTransaction implements Transaction {
   }
 
   /** What a record of this transaction replaces: it was read, or created, here. */
-  #written(
-    kind: { name: string },
-    name: string,
-  ): { stored: StoredRecord | undefined; blind: boolean; fresh: boolean } {
+  #written(kind: { name: string }, name: string): { stored: StoredRecord | undefined; blind: boolean; fresh: boolean } {
     const key = keyOf(kind.name, name);
     const write = this.writes.get(key);
     if (write?.record !== undefined) return { stored: write.before, blind: write.blind, fresh: write.fresh };
@@ -117,7 +114,9 @@ export class PendingTransaction implements Transaction {
     return { stored, blind: false, fresh: false };
   }
 
-  #write<T extends Resource>(write: Omit<TransactionWrite, "kind" | "record"> & { kind: Kind<T>; record: T | undefined }): void {
+  #write<T extends Resource>(
+    write: Omit<TransactionWrite, "kind" | "record"> & { kind: Kind<T>; record: T | undefined },
+  ): void {
     this.writes.set(keyOf(write.kind.name, write.name), { ...write, kind: write.kind as unknown as Kind<Resource> });
   }
 }

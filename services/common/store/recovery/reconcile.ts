@@ -66,7 +66,16 @@ async function restoreRecord(options: ReconcileOptions, logId: string, header: F
   const event = { kind, name, origin: service, labels: metaOf(file.bytes).labels, previousLabels: undefined, typeName };
   const frame = recordEventFrame(event, file.bytes.length);
   const offset = 2 + versionOffset(file.bytes);
-  const outcome = await run(options, RESTORE, logId, [kind, name, uid, version, stored, offset, frame.head, frame.tail]);
+  const outcome = await run(options, RESTORE, logId, [
+    kind,
+    name,
+    uid,
+    version,
+    stored,
+    offset,
+    frame.head,
+    frame.tail,
+  ]);
   if (outcome === "GONE") files.bury(uid, logId, options.link.identity.seen);
   return outcome;
 }
@@ -85,7 +94,9 @@ async function run(options: ReconcileOptions, script: Script, logId: string, arg
   await link.ready();
   const writeId = link.identity.nextWriteId();
   try {
-    const outcome = text((await runScript(link.redis, script, names, [keys.prefix, logId, writeId, ...args])) as Buffer);
+    const outcome = text(
+      (await runScript(link.redis, script, names, [keys.prefix, logId, writeId, ...args])) as Buffer,
+    );
     if (outcome === "REGRESSED") throw new Regressed();
     return outcome;
   } catch (error) {
@@ -98,7 +109,7 @@ async function bringFilesUpToDate(options: ReconcileOptions, logId: string, revi
   const { link, keys, files, kinds } = options;
   const there = new Set<string>();
   for (const kind of kinds.values()) {
-    for (let after = ""; ; ) {
+    for (let after = ""; ;) {
       const args = [keys.names(kind.name), keys.records(kind.name), ...pageRange("", after), PAGE_RECORDS];
       const page = pageOf(await link.read(READ_PAGE, [keys.meta], args));
       for (const [index, { schema, bytes }] of page.records.entries()) {

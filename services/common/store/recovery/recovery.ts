@@ -75,7 +75,10 @@ export class Recovery {
     const settled = this.#suspected ? this.verify() : this.#rebuilding;
     const timer = new AbortController();
     try {
-      await Promise.race([settled, delay(REDIS_TIMEOUT_MS, undefined, { signal: timer.signal }).catch(() => undefined)]);
+      await Promise.race([
+        settled,
+        delay(REDIS_TIMEOUT_MS, undefined, { signal: timer.signal }).catch(() => undefined),
+      ]);
     } finally {
       timer.abort();
     }
@@ -176,4 +179,3 @@ export class Recovery {
     for (const listener of this.#listeners) listener(state);
   }
 }
-

@@ -28,11 +28,13 @@ describe("records", () => {
   });
 
   const create = (id: string, labels: Record<string, string> = {}, project = "default"): Promise<bigint> =>
-    store.transact(async (tx) => {
-      const record = instance(id, labels, undefined, project);
-      tx.create(instances, record);
-      return record;
-    }).then((record) => record.meta!.version);
+    store
+      .transact(async (tx) => {
+        const record = instance(id, labels, undefined, project);
+        tx.create(instances, record);
+        return record;
+      })
+      .then((record) => record.meta!.version);
 
   const code = (expected: Code, reason?: string) => (error: unknown) => {
     assert.equal((error as GantryError).code, expected);
@@ -204,8 +206,13 @@ describe("records", () => {
     const request = { key: "alice CreateInstance 42", value: "operations/1" };
     await store.transact(async (tx) => tx.create(instances, instance("req1")), { request });
     const repeat = (id: string) =>
-      store.transact(async (tx) => tx.create(instances, instance(id)), { request: { ...request, value: "operations/2" } });
-    await assert.rejects(repeat("req2"), (error) => error instanceof DuplicateRequest && error.value === "operations/1");
+      store.transact(async (tx) => tx.create(instances, instance(id)), {
+        request: { ...request, value: "operations/2" },
+      });
+    await assert.rejects(
+      repeat("req2"),
+      (error) => error instanceof DuplicateRequest && error.value === "operations/1",
+    );
     assert.equal(await store.get(instances, nameOf("req2")), undefined);
     await assert.rejects(repeat("req1"), (error) => error instanceof DuplicateRequest);
     const ttlS = await store.link.redis.ttl(store.keys.request(request.key));
@@ -270,7 +277,7 @@ describe("records", () => {
     const prefix = "projects/listed/";
     const seen: string[] = [];
     let pages = 0;
-    for (let pageToken = ""; ; ) {
+    for (let pageToken = ""; ;) {
       const page = await store.list(instances, { prefix, pageSize: 10, pageToken });
       pages++;
       seen.push(...page.items.map((item) => item.meta!.name));
@@ -279,19 +286,25 @@ describe("records", () => {
       pageToken = page.nextPageToken;
       if (pageToken === "") break;
     }
-    assert.deepEqual(seen, ids.map((id) => nameOf(id, "listed")));
+    assert.deepEqual(
+      seen,
+      ids.map((id) => nameOf(id, "listed")),
+    );
     assert.equal(pages, 3);
     const exact = await store.list(instances, { prefix, pageSize: 25 });
     assert.equal(exact.nextPageToken, "");
     const odd: string[] = [];
-    for (let pageToken = ""; ; ) {
+    for (let pageToken = ""; ;) {
       const page = await store.list(instances, { prefix, pageSize: 5, pageToken, labelSelector: "odd=1" });
       odd.push(...page.items.map((item) => item.meta!.name));
       assert.ok(page.items.length <= 5);
       pageToken = page.nextPageToken;
       if (pageToken === "") break;
     }
-    assert.deepEqual(odd, ids.filter((_, n) => n % 2 === 1).map((id) => nameOf(id, "listed")));
+    assert.deepEqual(
+      odd,
+      ids.filter((_, n) => n % 2 === 1).map((id) => nameOf(id, "listed")),
+    );
     const all: string[] = [];
     for await (const item of store.all(instances, prefix)) all.push(item.meta!.name);
     assert.deepEqual(all, seen);
@@ -312,7 +325,10 @@ describe("records", () => {
   test("a record that is too large is RESOURCE_EXHAUSTED", async () => {
     const big = instance("big");
     big.meta!.annotations["x"] = "x".repeat(1024 * 1024);
-    await assert.rejects(store.transact(async (tx) => tx.create(instances, big)), code(Code.RESOURCE_EXHAUSTED));
+    await assert.rejects(
+      store.transact(async (tx) => tx.create(instances, big)),
+      code(Code.RESOURCE_EXHAUSTED),
+    );
   });
 
   test("onChange tells every change in order, whoever wrote it", async () => {

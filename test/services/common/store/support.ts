@@ -62,11 +62,21 @@ export async function tempFolder(): Promise<TestFolder> {
 export type OpenOptions = Pick<StoreOptions, "redisUrl" | "dataDir"> & Partial<StoreOptions>;
 
 export function open(options: OpenOptions): Promise<StoreHandle> {
-  return openStore({ service: "compute", host: HOST, kinds, log: testLog, signal: new AbortController().signal, ...options });
+  return openStore({
+    service: "compute",
+    host: HOST,
+    kinds,
+    log: testLog,
+    signal: new AbortController().signal,
+    ...options,
+  });
 }
 
 /** Waits until `check` gives something; fails after `timeoutMs`. */
-export async function eventually<T>(check: () => T | undefined | false | Promise<T | undefined | false>, timeoutMs = 15_000): Promise<T> {
+export async function eventually<T>(
+  check: () => T | undefined | false | Promise<T | undefined | false>,
+  timeoutMs = 15_000,
+): Promise<T> {
   const endMs = performance.now() + timeoutMs;
   for (;;) {
     const found = await check();
