@@ -17,13 +17,18 @@ export interface InnerEngineTarget {
 }
 
 /** Version of the inner engine once it answers over mutual TLS; rejects when it does not. */
-export function probeInnerEngine(target: InnerEngineTarget, signal: AbortSignal): Promise<string> {
-  return new Promise((resolve, reject) => {
+export async function probeInnerEngine(target: InnerEngineTarget, signal: AbortSignal): Promise<string> {
+  const answer = JSON.parse(await get(target, "/version", signal)) as { Version?: unknown };
+  return typeof answer.Version === "string" ? answer.Version : "";
+}
+
+function get(target: InnerEngineTarget, path: string, signal: AbortSignal): Promise<string> {
+  return new Promise<string>((resolve, reject) => {
     const call = request(
       {
         host: target.address,
         port: INNER_ENGINE_PORT,
-        path: "/version",
+        path,
         ca: target.ca,
         cert: target.client.certificate,
         key: target.client.key,
@@ -40,11 +45,7 @@ export function probeInnerEngine(target: InnerEngineTarget, signal: AbortSignal)
         answer.on("error", reject);
         answer.on("end", () => {
           if (answer.statusCode !== 200) return reject(new Error(`the inner engine answers ${answer.statusCode}`));
-          try {
-            resolve(String((JSON.parse(body) as { Version?: unknown }).Version ?? ""));
-          } catch (error) {
-            reject(error as Error);
-          }
+          resolve(body);
         });
       },
     );

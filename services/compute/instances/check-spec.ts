@@ -8,6 +8,7 @@ import {
   PowerState,
   RestartPolicy,
 } from "../../../proto/gen/gantry/compute/v1/instance.ts";
+import type { Duration } from "../../../proto/gen/google/protobuf/duration.ts";
 import { type FieldViolation, GantryError } from "../../common/errors/errors.ts";
 import { isId } from "../../common/names/ids.ts";
 import { parseSelector } from "../../common/names/selector.ts";
@@ -190,9 +191,14 @@ function checkPolicies(found: Violations, spec: InstanceSpec, path: string): voi
 }
 
 export function checkStopTimeout(found: Violations, spec: Pick<InstanceSpec, "stopTimeout">, path: string): void {
-  if (!spec.stopTimeout) return;
-  const ms = durationMs(spec.stopTimeout);
-  found.check(ms >= 0 && ms <= limit.STOP_TIMEOUT_MAX_MS, `${path}.stop_timeout`, "must be 0 s to 1 h");
+  checkTimeout(found, spec.stopTimeout, `${path}.stop_timeout`);
+}
+
+/** Between stop and kill signal. */
+export function checkTimeout(found: Violations, timeout: Duration | undefined, field: string): void {
+  if (!timeout) return;
+  const ms = durationMs(timeout);
+  found.check(ms >= 0 && ms <= limit.STOP_TIMEOUT_MAX_MS, field, "must be 0 s to 1 h");
 }
 
 function checkPlacement(found: Violations, placement: Placement, path: string): void {

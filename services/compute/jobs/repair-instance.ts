@@ -1,4 +1,4 @@
-import type { Job } from "../../common/jobs/api.ts";
+import type { Job, Step } from "../../common/jobs/api.ts";
 import type { HostTools } from "../host-tools.ts";
 import { createContainerStep } from "../steps/create-container.ts";
 import { ensureNetwork } from "../steps/ensure-network.ts";
@@ -15,14 +15,11 @@ import { instanceJob } from "./instance-job.ts";
  * brings back a container that only does not run. No step is undone: what the instance has left must not be lost to a repair that failed.
  */
 export function repairInstanceJob(tools: HostTools): Job<InstanceContext> {
-  const kept = [
-    pullImageStep,
-    ensureNetwork,
-    reserve,
-    createContainerStep,
-    putFiles,
-    startContainerStep,
-    waitReady,
-  ].map(({ undo: _, ...step }) => step);
-  return instanceJob({ name: "repair-instance", steps: kept, tools });
+  const steps = [pullImageStep, ensureNetwork, reserve, createContainerStep, putFiles, startContainerStep, waitReady];
+  return instanceJob({ name: "repair-instance", steps: steps.map(withoutUndo), tools });
+}
+
+function withoutUndo(step: Step<InstanceContext>): Step<InstanceContext> {
+  const { undo, ...kept } = step;
+  return undo ? kept : step;
 }

@@ -1,5 +1,6 @@
 import type { GpuDevice } from "../../../proto/gen/gantry/compute/v1/host.ts";
 import type { GpuRequest, Instance } from "../../../proto/gen/gantry/compute/v1/instance.ts";
+import { splitDeviceId } from "../gpu/devices.ts";
 
 interface Holder {
   shared: boolean;
@@ -13,16 +14,12 @@ export function gpuHolders(instances: Iterable<Instance>): Map<string, Holder[]>
     const requests = instance.spec?.gpus ?? [];
     for (const id of held) {
       const shared = requests.some(
-        (request) => request.shared && (request.ids.includes(id) || kindOf(id) === request.kind),
+        (request) => request.shared && (request.ids.includes(id) || splitDeviceId(id).kind === request.kind),
       );
       holders.set(id, [...(holders.get(id) ?? []), { shared }]);
     }
   }
   return holders;
-}
-
-export function kindOf(id: string): string {
-  return id.slice(0, id.indexOf("="));
 }
 
 /**

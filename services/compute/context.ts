@@ -1,0 +1,28 @@
+import type { Logger } from "pino";
+import type { Operations } from "../common/jobs/api.ts";
+import type { ObservationSource } from "../common/watch/observations.ts";
+import type { StoreHandle } from "../common/store/store.ts";
+import type { ComputeConfig } from "./config.ts";
+import type { HostTools } from "./host-tools.ts";
+import type { InstanceCatalog } from "./instances/catalog.ts";
+import type { Mutex } from "./instances/mutex.ts";
+import type { HostCatalog } from "./placement/host-catalog.ts";
+import type { StreamContext } from "./streams/context.ts";
+
+/** What handlers work with. Plain: made once in main.ts, changed by nobody. */
+export interface ComputeContext {
+  readonly config: ComputeConfig;
+  readonly log: Logger;
+  readonly store: StoreHandle;
+  readonly operations: Operations;
+  readonly catalog: InstanceCatalog;
+  readonly hosts: HostCatalog;
+  /** This process's host: handlers read what is observed there. */
+  readonly tools: HostTools;
+  readonly observations: ObservationSource;
+  readonly streams: StreamContext;
+  /** Held while an instance is placed and written, so that each choice sees the one before. */
+  readonly admission: Mutex;
+  /** Aborts when the process stops. */
+  readonly signal: AbortSignal;
+}

@@ -1,0 +1,177 @@
+import type { Logger } from "pino";
+import { findContainer } from "../../common/engine/api/containers.ts";
+import { identityOf, KIND_INSTANCE, LABEL_UID } from "../../common/engine/labels.ts";
+import { type ContainerState, containerFromInspect } from "../../common/engine/state.ts";
+import { GantryError } from "../../common/errors/errors.ts";
+import type { Operations } from "../../common/jobs/api.ts";
+import { formatEngineName } from "../../common/names/engine-names.ts";
+import { idOf, projectOf } from "../../common/names/resource-names.ts";
+import type { StoreHandle } from "../../common/store/store.ts";
+import type { Instance } from "../../../proto/gen/gantry/compute/v1/instance.ts";
+import type { HostTools } from "../host-tools.ts";
+import { instanceKind } from "../kinds.ts";
+import { Backoff } from "./backoff.ts";
+import { type Correction, difference } from "./difference.ts";
+import { Strays } from "./strays.ts";
+
+export interface ReconcilerOptions {
+  tools: HostTools;
+  store: StoreHandle;
+  operations: Operations;
+  /** Whether this process does its host's work: one does. */
+  isActive: () => boolean;
+  log: Logger;
+}
+
+/** However quiet the engine is, everything is compared from time to time. */
+const ROUND_INTERVAL_MS = 30_000;
+/** After a change: what belongs together mostly comes together. */
+const SETTLE_MS = 200;
+/** Nothing is concluded from what was not there a moment ago. */
+const INSPECT_TIMEOUT_MS = 10_000;
+
+/**
+ * Compares what is wanted with what is observed, after every change and every 30 s, and hands the difference to a job. Level-triggered: it
+ * acts on how things are, never on what an event said; a job that runs on an instance has it to itself.
+ */
+export class Reconciler {
+  readonly #options: ReconcilerOptions;
+  readonly #backoff = new Backoff();
+  readonly #strays: Strays;
+  readonly #due = new Map<string, NodeJS.Timeout>();
+  #working: Promise<void> = Promise.resolve();
+
+  constructor(options: ReconcilerOptions) {
+    this.#options = options;
+    this.#strays = new Strays(options);
+  }
+
+  /** Until `signal` aborts. */
+  run(signal: AbortSignal): void {
+    const { tools } = this.#options;
+    const stops = [
+      tools.observer.onChange((changes) => {
+        for (const change of changes) {
+          if (change.kind === "network" && change.type === "delete" && change.previous.name === tools.network.name) {
+            tools.network.forget();
+          }
+          if (change.kind !== "container") continue;
+          const labels = change.type === "put" ? change.object.labels : change.previous.labels;
+          const identity = identityOf(labels);
+          if (identity?.kind === KIND_INSTANCE) this.#later(identity.name, SETTLE_MS);
+        }
+      }),
+      tools.observer.onStatus(({ state }) => {
+        if (state === "live") this.#everything();
+      }),
+      tools.catalog.onChange((instance, deleted) => {
+        const { name, host, operation } = instance.meta!;
+        if (!deleted && host === tools.host && operation === "") this.#later(name, SETTLE_MS);
+      }),
+    ];
+    const timer = setInterval(() => this.#everything(), ROUND_INTERVAL_MS);
+    const end = (): void => {
+      clearInterval(timer);
+      for (const stop of stops) stop();
+      for (const due of this.#due.values()) clearTimeout(due);
+      this.#due.clear();
+    };
+    signal.addEventListener("abort", end, { once: true });
+    if (signal.aborted) end();
+    else this.#everything();
+  }
+
+  /** What has begun is over. */
+  async idle(): Promise<void> {
+    await this.#working;
+  }
+
+  #everything(): void {
+    for (const instance of this.#options.tools.catalog.onHost(this.#options.tools.host)) {
+      this.#later(instance.meta!.name, 0);
+    }
+    this.#enqueue("strays", () => this.#strays.look());
+  }
+
+  /** Once per instance: an earlier time wins. */
+  #later(name: string, waitMs: number): void {
+    if (this.#due.has(name)) return;
+    const timer = setTimeout(() => {
+      this.#due.delete(name);
+      this.#enqueue(name, () => this.#compare(name));
+    }, waitMs);
+    this.#due.set(name, timer);
+  }
+
+  #enqueue(what: string, work: () => Promise<void>): void {
+    const { isActive, store, tools, log } = this.#options;
+    this.#working = this.#working.then(async () => {
+      if (!isActive() || store.state !== "live" || tools.observer.status.state !== "live") return;
+      try {
+        await work();
+      } catch (error) {
+        // The next round looks again.
+        log.warn({ err: error, target: what }, "not reconciled");
+      }
+    });
+  }
+
+  async #compare(name: string): Promise<void> {
+    const { tools } = this.#options;
+    const known = tools.catalog.get(name);
+    if (!known?.meta || known.meta.host !== tools.host) return;
+    if (difference(known, this.#observed(known)) === undefined) return;
+    const waitMs = this.#backoff.waitMs(known.meta.uid, performance.now());
+    if (waitMs > 0) return this.#later(name, waitMs);
+    await this.#correct(name);
+  }
+
+  #observed({ meta, status }: Instance): ContainerState | undefined {
+    const { observer } = this.#options.tools;
+    const container = observer.get("container", status?.containerId ?? "");
+    if (container) return container;
+    return observer.all("container").find((each) => each.labels[LABEL_UID] === meta?.uid);
+  }
+
+  /** Looks once more, at record and engine themselves: what is in memory may be a moment old. */
+  async #correct(name: string): Promise<void> {
+    const { store, tools, log } = this.#options;
+    const instance = await store.get(instanceKind, name);
+    if (!instance?.meta) return;
+    const engineName = formatEngineName(projectOf(name), idOf(name));
+    const raw = await findContainer(tools.engine, engineName, { timeoutMs: INSPECT_TIMEOUT_MS });
+    const own = raw?.Config.Labels?.[LABEL_UID] === instance.meta.uid ? raw : undefined;
+    const correction = difference(instance, own && containerFromInspect(own));
+    if (correction === undefined) return;
+    this.#backoff.tried(instance.meta.uid, performance.now());
+    try {
+      await this.#submit(instance, correction);
+      log.info({ target: name, correction, state: own?.State.Status ?? "missing" }, "brought back in line");
+    } catch (error) {
+      if (!(error instanceof GantryError) || error.reason !== "OPERATION_IN_PROGRESS") throw error;
+    }
+  }
+
+  async #submit(seen: Instance, correction: Correction): Promise<void> {
+    const { name, uid, generation } = seen.meta!;
+    await this.#options.operations.submit({
+      job: `${correction}-instance`,
+      verb: correction,
+      kind: instanceKind,
+      target: name,
+      project: projectOf(name),
+      host: (instance) => instance.meta?.host ?? "",
+      async write(tx) {
+        const instance = await tx.need(instanceKind, name);
+        const { meta } = instance;
+        if (meta?.uid !== uid || meta.generation !== generation) throw changedMeanwhile(name);
+        tx.put(instanceKind, instance);
+        return instance;
+      },
+    });
+  }
+}
+
+function changedMeanwhile(name: string): Error {
+  return new Error(`${name} has changed meanwhile: it is looked at again`);
+}

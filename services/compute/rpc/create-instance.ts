@@ -1,0 +1,143 @@
+import type { CreateInstanceRequest } from "../../../proto/gen/gantry/compute/v1/compute.ts";
+import { Instance, InstanceSpec, InstanceState } from "../../../proto/gen/gantry/compute/v1/instance.ts";
+import type { Operation } from "../../../proto/gen/google/longrunning/operations.ts";
+import { alreadyExists, resourceExhausted } from "../../common/errors/errors.ts";
+import { checkId } from "../../common/names/ids.ts";
+import { checkName, PROJECT, projectOf } from "../../common/names/resource-names.ts";
+import { Violations } from "../../common/names/violations.ts";
+import type { CallContext } from "../../common/rpc/call.ts";
+import { unary } from "../../common/rpc/wrappers.ts";
+import type { Transaction } from "../../common/store/api.ts";
+import type { ComputeContext } from "../context.ts";
+import { imageProblem } from "../instances/check-image.ts";
+import { checkSpec } from "../instances/check-spec.ts";
+import { withDefaults } from "../instances/defaults.ts";
+import { redacted } from "../instances/redact.ts";
+import { instanceKind, projectKind } from "../kinds.ts";
+import { checkDemand } from "../placement/check-demand.ts";
+import { place } from "../placement/place.ts";
+import { onParent } from "./access.ts";
+import { checkMeta } from "./check-meta.ts";
+import { needProject } from "./project-rules.ts";
+import { checkRequestId, requestKey } from "./request-key.ts";
+
+export function createInstance(compute: ComputeContext) {
+  return unary<CreateInstanceRequest, Operation>({
+    access: ({ parent }) => onParent(parent, "editor"),
+    async handler(request, call) {
+      const wanted = await check(compute, request, call);
+      if (request.validateOnly) return validated(compute, wanted);
+      const key = requestKey(call, request.requestId);
+      return compute.admission.run(async () => {
+        let written: Instance | undefined;
+        const operation = await compute.operations.submit({
+          job: "create-instance",
+          verb: "create",
+          kind: instanceKind,
+          target: wanted.name,
+          project: projectOf(wanted.name),
+          host: (instance) => instance.meta?.host ?? "",
+          retain: request.retain,
+          ...(key === undefined ? {} : { requestKey: key }),
+          write: async (tx) => (written = await admit(compute, tx, wanted)),
+        });
+        // The next in turn must see this one, and the store's own word comes a moment later.
+        if (written && operation.name === written.meta?.operation) compute.catalog.note(written);
+        return operation;
+      });
+    },
+  });
+}
+
+interface Wanted {
+  name: string;
+  labels: Record<string, string>;
+  annotations: Record<string, string>;
+  spec: InstanceSpec;
+  /** What is wrong with it in itself. */
+  found: Violations;
+}
+
+/** Everything that does not depend on what else the realm has; nothing is refused yet. */
+async function check(compute: ComputeContext, request: CreateInstanceRequest, call: CallContext): Promise<Wanted> {
+  const { parent, instanceId, instance } = request;
+  const { config, tools } = compute;
+  const rules = { defaultImage: config.instanceImage, realmNetwork: tools.network.name };
+  const asked = instance?.spec ?? InstanceSpec.fromPartial({});
+  const found = new Violations();
+  found.addAll(checkName(PROJECT, "parent", parent));
+  found.addAll(checkId("instance_id", instanceId));
+  checkMeta(found, "instance", instance?.meta);
+  checkRequestId(found, request.requestId);
+  const inSpec = checkSpec(asked, rules);
+  found.addAll(inSpec);
+  const spec = withDefaults(asked, { id: instanceId, defaultImage: config.instanceImage });
+  if (!inSpec.some(({ field }) => field === "instance.spec.image")) {
+    const problem = await imageProblem(tools, spec.image, call.signal);
+    if (problem !== undefined) found.add("instance.spec.image", problem);
+  }
+  checkNetworksExist(compute, spec, found);
+  return {
+    name: `${parent}/instances/${instanceId}`,
+    labels: instance?.meta?.labels ?? {},
+    annotations: instance?.meta?.annotations ?? {},
+    spec,
+    found,
+  };
+}
+
+/** On this host, as it is observed; another host's job looks for itself before it makes anything. */
+function checkNetworksExist({ tools }: ComputeContext, spec: InstanceSpec, found: Violations): void {
+  const known = new Set(tools.observer.all("network").map((network) => network.name));
+  for (const [i, name] of spec.networks.entries()) {
+    found.check(known.has(name), `instance.spec.networks[${i}]`, `there is no network "${name}"`);
+  }
+}
+
+/** Refuses or writes. In the transaction, so that a repeated request gets its first answer whatever has become of the realm since. */
+async function admit(compute: ComputeContext, tx: Transaction, wanted: Wanted): Promise<Instance> {
+  const instance = await admissible(compute, tx, wanted);
+  // A project with a quota is written too: of two instances created at the same moment, by whichever processes, the second is counted with
+  // the first.
+  const project = await needProject(tx, projectOf(wanted.name));
+  if (project.spec?.instancesMax) tx.put(projectKind, project);
+  tx.create(instanceKind, instance);
+  return instance;
+}
+
+async function admissible(compute: ComputeContext, tx: Transaction, wanted: Wanted): Promise<Instance> {
+  const { config, catalog, hosts } = compute;
+  const { name, labels, annotations, spec } = wanted;
+  const candidates = hosts.candidates(catalog);
+  const found = new Violations().addAll(wanted.found.list).addAll(checkDemand(spec, candidates));
+  found.throwIfAny();
+  await checkQuota(compute, tx, name);
+  const host = place({ spec, project: projectOf(name) }, candidates, config.placement);
+  return Instance.fromPartial({
+    meta: { name, labels, annotations, host },
+    spec,
+    status: { state: InstanceState.INSTANCE_STATE_CREATING },
+  });
+}
+
+async function checkQuota({ store }: ComputeContext, tx: Transaction, name: string): Promise<void> {
+  const project = await needProject(tx, projectOf(name));
+  const max = project.spec?.instancesMax ?? 0;
+  if (max === 0) return;
+  let count = 0;
+  for await (const _ of store.all(instanceKind, `${project.meta!.name}/instances/`)) count += 1;
+  if (count >= max)
+    throw resourceExhausted("project.instances_max", `${project.meta!.name} has ${count} of ${max} instances`);
+}
+
+/** validate_only: as it would be, with nothing written. */
+async function validated(compute: ComputeContext, wanted: Wanted): Promise<Operation> {
+  const instance = await compute.store.transact(async (tx) => {
+    const wouldBe = await admissible(compute, tx, wanted);
+    if (await tx.get(instanceKind, wanted.name)) throw alreadyExists(wanted.name);
+    return wouldBe;
+  });
+  const value = Buffer.from(Instance.encode(redacted(instance)).finish());
+  const response = { typeUrl: `type.googleapis.com/${instanceKind.typeName}`, value };
+  return { name: "", metadata: undefined, done: true, result: { $case: "response", value: response } };
+}

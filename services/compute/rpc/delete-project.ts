@@ -1,0 +1,44 @@
+import type { DeleteProjectRequest } from "../../../proto/gen/gantry/compute/v1/compute.ts";
+import type { Empty } from "../../../proto/gen/google/protobuf/empty.ts";
+import { failedPrecondition } from "../../common/errors/errors.ts";
+import { DEFAULT_PROJECT } from "../../common/names/engine-names.ts";
+import { checkEtag } from "../../common/names/etag.ts";
+import { parseName, PROJECT } from "../../common/names/resource-names.ts";
+import { unary } from "../../common/rpc/wrappers.ts";
+import type { Kind, Resource, Store } from "../../common/store/api.ts";
+import type { ComputeContext } from "../context.ts";
+import { instanceKind, mirrorKind, projectKind } from "../kinds.ts";
+
+/**
+ * First the project is marked, which turns away (and makes run again) whatever is being created in it; only then it is known whether it
+ * has anything. A mark left by a crash is taken up by the next call.
+ */
+export function deleteProject({ store }: ComputeContext) {
+  return unary<DeleteProjectRequest, Empty>({
+    access: () => ({ role: "realm-admin" }),
+    async handler({ name, etag }) {
+      const { project } = parseName(PROJECT, name);
+      if (project === DEFAULT_PROJECT)
+        throw failedPrecondition("DEFAULT_PROJECT", `${name} cannot be deleted`, { name });
+      await store.mutate(projectKind, name, (record, tx) => {
+        checkEtag(name, etag, record.meta!.etag);
+        record.meta!.deleteTime ??= tx.now;
+      });
+      const content = (await firstIn(store, instanceKind, name)) ?? (await firstIn(store, mirrorKind, name));
+      if (content === undefined) {
+        await store.transact(async (tx) => {
+          if (await tx.get(projectKind, name)) tx.delete(projectKind, name);
+        });
+        return {};
+      }
+      await store.mutate(projectKind, name, (record) => void (record.meta!.deleteTime = undefined));
+      throw failedPrecondition("PROJECT_NOT_EMPTY", `${name} still has ${content}`, { name, content });
+    },
+  });
+}
+
+/** Name of something of that kind that the project has. */
+async function firstIn<T extends Resource>(store: Store, kind: Kind<T>, name: string): Promise<string | undefined> {
+  for await (const record of store.all(kind, `${name}/`)) return record.meta?.name;
+  return undefined;
+}

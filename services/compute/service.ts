@@ -1,0 +1,147 @@
+import { ComputeServiceService } from "../../proto/gen/gantry/compute/v1/compute.ts";
+import { OperationsService } from "../../proto/gen/google/longrunning/operations.ts";
+import { createTokenVerifier } from "../common/auth/token.ts";
+import { Engine } from "../common/engine/engine.ts";
+import { EngineObserver } from "../common/engine/observer/observer.ts";
+import { operationKind } from "../common/jobs/kind.ts";
+import { OperationQueue } from "../common/jobs/operations.ts";
+import { operationsServer } from "../common/jobs/rpc/operations-server.ts";
+import { startWorker } from "../common/jobs/worker.ts";
+import type { MainContext, Running } from "../common/lifecycle/run-main.ts";
+import { formatName, HOST } from "../common/names/resource-names.ts";
+import { loadTls } from "../common/realm/tls.ts";
+import { connectRedis } from "../common/redis/connect.ts";
+import { createGrpcServer } from "../common/rpc/server.ts";
+import { openStore } from "../common/store/store.ts";
+import { ObservationHub } from "../common/watch/observations.ts";
+import type { ComputeConfig } from "./config.ts";
+import type { ComputeContext } from "./context.ts";
+import { ensureDefaultProject } from "./default-project.ts";
+import { deviceRequests } from "./gpu/device-requests.ts";
+import type { HostTools } from "./host-tools.ts";
+import { TlsStore } from "./inner-engine/tls-store.ts";
+import { InstanceCatalog } from "./instances/catalog.ts";
+import { Mutex } from "./instances/mutex.ts";
+import { computeJobs } from "./jobs/index.ts";
+import { computeKinds } from "./kinds.ts";
+import { HostNetwork } from "./network/host-network.ts";
+import { RealmNetwork } from "./network/realm-network.ts";
+import { ContainerMeter } from "./observe/usage/container-meter.ts";
+import { HostCatalog } from "./placement/host-catalog.ts";
+import { Reconciler } from "./reconcile/reconciler.ts";
+import { computeHandlers } from "./rpc/index.ts";
+import { Peers } from "./streams/peers.ts";
+
+/** The compute service of one host: its API, its queue's worker, its engine's observer and reconciler. */
+export async function createComputeService(main: MainContext<ComputeConfig>): Promise<Running> {
+  const { config, log, metrics, signal } = main;
+  const { hostName: host, redisUrl, dataDir } = config;
+  const tls = loadTls({ dir: config.tlsDir, process: "compute", log });
+  const engine = new Engine({ socketPath: config.engineSocket });
+  const observer = new EngineObserver({ engine, log });
+  const observing = observer.run(signal);
+  const [verify, store] = await Promise.all([
+    createTokenVerifier({ keysPath: config.tokenKeysPath }),
+    openStore({ service: "compute", host, redisUrl, dataDir, kinds: [...computeKinds, operationKind], log, signal }),
+  ]);
+  const missed = (error: unknown): void => {
+    if (!signal.aborted) log.error({ err: error }, "records could not be read: the next rebuild reads them again");
+  };
+  const catalog = new InstanceCatalog();
+  const hosts = new HostCatalog();
+  await Promise.all([catalog.start(store, missed), hosts.start(store, missed), ensureDefaultProject(store)]);
+
+  const tools = hostTools({ config, engine, observer, catalog, hosts, log });
+  const limits = { concurrency: config.jobConcurrency, queueWaitingMax: config.jobQueueMax };
+  const queueRedis = connectRedis(redisUrl);
+  const operations = new OperationQueue({ store, redis: queueRedis, log, limits });
+  const worker = startWorker({
+    store,
+    redisUrl,
+    host,
+    jobs: computeJobs(tools),
+    kinds: computeKinds,
+    log,
+    registry: metrics.registry,
+    limits,
+  });
+  const reconciler = new Reconciler({ tools, store, operations, isActive: () => worker.active, log });
+  const peers = new Peers({ store, credentials: () => tls.channelCredentials() });
+  const meter = new ContainerMeter(engine);
+  const ctx: ComputeContext = {
+    config,
+    log,
+    store,
+    operations,
+    catalog,
+    hosts,
+    tools,
+    observations: new ObservationHub(),
+    streams: { host, store, engine, meter, peers },
+    admission: new Mutex({ waitingMax: config.admissionsWaitingMax, limitName: "GANTRY_ADMISSIONS_WAITING_MAX" }),
+    signal,
+  };
+  const server = await createGrpcServer({
+    listen: config.listen,
+    tls,
+    services: [
+      { definition: ComputeServiceService, handlers: computeHandlers(ctx) },
+      { definition: OperationsService, handlers: operationsServer({ store, operations, limits }) },
+    ],
+    verify,
+    log,
+    metrics,
+    signal,
+  });
+  server.setHealth("SERVING");
+  reconciler.run(signal);
+  return {
+    ready: { address: server.address },
+    drain: async () => {
+      await Promise.all([server.drain(config.drainTimeoutMs), worker.close()]);
+    },
+    async destroy() {
+      server.close();
+      await Promise.allSettled([worker.close(), reconciler.idle(), operations.close(), observing]);
+      peers.close();
+      catalog.close();
+      hosts.close();
+      queueRedis.disconnect();
+      engine.close();
+      tls.close();
+      await store.close();
+    },
+  };
+}
+
+interface ToolsInput extends Pick<HostTools, "engine" | "observer" | "catalog"> {
+  config: ComputeConfig;
+  hosts: HostCatalog;
+  log: MainContext<ComputeConfig>["log"];
+}
+
+function hostTools({ config, engine, observer, catalog, hosts, log }: ToolsInput): HostTools {
+  const host = config.hostName;
+  const reserved = () =>
+    catalog
+      .onHost(host)
+      .flatMap(({ meta, reservation }) =>
+        reservation && reservation.ipv4 !== "" ? [{ uid: meta!.uid, ipv4: reservation.ipv4 }] : [],
+      );
+  const network = new RealmNetwork({
+    engine,
+    name: config.networkName,
+    subnet: config.networkSubnet,
+    log,
+    reserved: () => reserved().map(({ ipv4 }) => ipv4),
+  });
+  return {
+    host,
+    engine,
+    observer,
+    catalog,
+    network: new HostNetwork(network, reserved),
+    tls: new TlsStore(config.dataDir),
+    deviceRequests: (ids) => deviceRequests(ids, hosts.get(formatName(HOST, { host }))?.status?.gpus ?? []),
+  };
+}
