@@ -2,14 +2,17 @@
 // pinned Node. Nothing here may import a package.
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { arch, constants } from "node:os";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { arch, constants, tmpdir, userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
-const lockDirectory = join(root, "node_modules", ".gantry-setup");
-const LOCK_WAIT_MS = 600_000;
+const self = fileURLToPath(import.meta.url);
+const packagesStamp = join(root, "node_modules", ".gantry-packages");
+const generatedStamp = join(root, "proto", "gen", ".stamp");
+const LOCK_WAIT_S = 600;
+const EXIT_LOCKED = 75;
 
 function fail(message) {
   process.stderr.write(`gantry: ${message}\n`);
@@ -48,12 +51,10 @@ function filesBelow(directory, ending) {
 }
 
 function ensurePackages() {
-  const wanted = hashOf(["package.json", "package-lock.json"]);
-  const stamp = join(root, "node_modules", ".gantry-packages");
-  if (stampIs(stamp, wanted)) return;
+  if (packagesAreReady()) return;
   process.stderr.write("gantry: installing npm packages (once, about a minute)\n");
   run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], root);
-  writeFileSync(stamp, wanted);
+  writeFileSync(packagesStamp, hashOf(["package.json", "package-lock.json"]));
 }
 
 /** Google's standard protos beside ours, so that buf finds them without a network. */
@@ -75,68 +76,65 @@ function layOutGoogleProtos() {
   }
 }
 
-export function ensureGenerated(force = false) {
-  const sources = [
-    ...filesBelow("proto/gantry", ".proto"),
-    "proto/buf.yaml",
-    "proto/buf.gen.yaml",
-    "package-lock.json",
-  ].sort();
-  const wanted = hashOf(sources);
-  const stamp = join(root, "proto", "gen", ".stamp");
-  if (!force && stampIs(stamp, wanted)) return;
+function generatedHash() {
+  return hashOf(
+    [
+      ...filesBelow("proto/gantry", ".proto"),
+      "proto/buf.yaml",
+      "proto/buf.gen.yaml",
+      "package-lock.json",
+      "deploy/local/bootstrap.js",
+    ].sort(),
+  );
+}
+
+function ensureGenerated(force) {
+  if (!force && generatedIsReady()) return;
   const proto = join(root, "proto");
   const buf = join(root, "node_modules", ".bin", "buf");
   layOutGoogleProtos();
-  rmSync(join(proto, "gen"), { recursive: true, force: true });
+  // Made aside, so that what runs meanwhile never sees half of it.
+  const work = join(root, "node_modules", ".gantry-gen");
+  rmSync(work, { recursive: true, force: true });
   // The plugin runs under whatever `node` is first on the PATH; any supported one will do.
-  run(buf, ["generate"], proto);
-  run(buf, ["build", "--as-file-descriptor-set", "-o", "gen/descriptors.binpb"], proto);
-  writeFileSync(stamp, wanted);
+  run(buf, ["generate", "-o", work], proto);
+  run(buf, ["build", "--as-file-descriptor-set", "-o", join(work, "gen", "descriptors.binpb")], proto);
+  writeFileSync(join(work, "gen", ".stamp"), generatedHash());
+  rmSync(join(proto, "gen"), { recursive: true, force: true });
+  renameSync(join(work, "gen"), join(proto, "gen"));
 }
 
-/** Two commands started at once in a fresh checkout set it up once. */
-function withLock(work) {
-  const deadline = Date.now() + LOCK_WAIT_MS;
-  const lock = `${lockDirectory}.lock`;
-  mkdirSync(join(root, "node_modules"), { recursive: true });
-  for (;;) {
-    try {
-      writeFileSync(lock, String(process.pid), { flag: "wx" });
-      break;
-    } catch (error) {
-      if (error.code !== "EEXIST") throw error;
-      if (lockIsStale(lock)) rmSync(lock, { force: true });
-      else if (Date.now() > deadline) fail(`another set-up holds ${lock}; remove it if no other runs`);
-      else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
-    }
-  }
-  try {
-    work();
-  } finally {
-    rmSync(lock, { force: true });
-  }
+function packagesAreReady() {
+  return stampIs(packagesStamp, hashOf(["package.json", "package-lock.json"]));
 }
 
-function lockIsStale(lock) {
-  try {
-    const pid = Number(readFileSync(lock, "utf8"));
-    // Empty: its owner has not written yet, unless it died at that very moment.
-    if (!pid) return Date.now() - statSync(lock).mtimeMs > 5_000;
-    process.kill(pid, 0);
-    return false;
-  } catch (error) {
-    return error.code === "ESRCH";
-  }
+function generatedIsReady() {
+  return stampIs(generatedStamp, generatedHash());
 }
 
+/** Makes the checkout runnable where it is not. Commands started at once in a fresh checkout set it up once. */
 export function ensureReady() {
-  // `npm ci` empties node_modules and with it the lock: the packages are only ever installed once per lock file, and a second
-  // set-up that slips in finds the stamp.
-  withLock(() => {
-    ensurePackages();
-    ensureGenerated();
-  });
+  if (packagesAreReady() && generatedIsReady()) return;
+  underLock("set-up");
+}
+
+/** Generates the code from proto/ anew. */
+export function generateAgain() {
+  underLock("generate");
+}
+
+/**
+ * Runs a part of this file under a lock that the kernel gives back whenever its holder ends. It lies outside the checkout:
+ * `npm ci` empties node_modules.
+ */
+function underLock(part) {
+  const id = createHash("sha256").update(root).digest("hex").slice(0, 16);
+  const lock = join(tmpdir(), `gantry-set-up-${userInfo().uid}-${id}.lock`);
+  const args = ["-w", String(LOCK_WAIT_S), "-E", String(EXIT_LOCKED), lock, process.execPath, self, part];
+  const { status, error } = spawnSync("flock", args, { stdio: ["ignore", "inherit", "inherit"] });
+  if (error) fail(`flock (of util-linux) could not be started: ${error.message}`);
+  if (status === EXIT_LOCKED) fail(`another set-up of this checkout has not ended within ${LOCK_WAIT_S} s`);
+  if (status !== 0) process.exit(status ?? 1);
 }
 
 export function pinnedNode() {
@@ -153,4 +151,9 @@ export function handOver(file, args) {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
   child.on("error", (error) => fail(`${file} could not be started: ${error.message}`));
   child.on("exit", (code, signal) => process.exit(signal ? 128 + constants.signals[signal] : code));
+}
+
+if (process.argv[1] === self) {
+  ensurePackages();
+  ensureGenerated(process.argv[2] === "generate");
 }

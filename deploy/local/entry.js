@@ -1,5 +1,5 @@
 // What the npm scripts run.
-import { ensureGenerated, ensureReady, handOver } from "./bootstrap.js";
+import { ensureReady, generateAgain, handOver } from "./bootstrap.js";
 
 const entries = {
   start: "deploy/local/start.ts",
@@ -10,7 +10,7 @@ const entries = {
 
 const [command, ...args] = process.argv.slice(2);
 ensureReady();
-if (command === "proto") ensureGenerated(true);
+if (command === "proto") generateAgain();
 else if (entries[command]) handOver(entries[command], args);
 else {
   process.stderr.write(`gantry: unknown entry ${command}; one of proto, ${Object.keys(entries).join(", ")}\n`);

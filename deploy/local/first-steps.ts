@@ -1,0 +1,23 @@
+import type { StartOptions } from "./options.ts";
+import type { StartedRealm } from "./start-realm.ts";
+
+/** What a newcomer reads when everything runs. */
+export function describeFirstSteps(options: StartOptions, { gateway, engineIsPrivate }: StartedRealm): string {
+  const { listen, ports, dataDir, contextFile } = options;
+  return [
+    "",
+    `Gantry runs.  Console ${gateway}/  gRPC ${listen}:${ports.grpc}`,
+    `Data in ${dataDir}, logs in ${dataDir}/log, context of the gantry command in ${contextFile}`,
+    "",
+    "In another terminal, in this folder:",
+    "  npx gantry add instance web          a small machine with its own Docker engine",
+    "  npx gantry list instances",
+    "  npx gantry exec web -- docker info",
+    "  npx gantry mirror default            every change, live",
+    "",
+    engineIsPrivate
+      ? "Ctrl-C stops Gantry and its engine. Instances go on running, and the next start finds them."
+      : "Ctrl-C stops Gantry. Instances go on running in the engine that was found.",
+    "",
+  ].join("\n");
+}

@@ -1,0 +1,127 @@
+import { join } from "node:path";
+import { pino } from "pino";
+import { keepRenewed } from "../../services/common/realm/renew.ts";
+import { ownNetwork } from "./engine/own-network.ts";
+import { preparePrivateEngine } from "./engine/private-engine.ts";
+import { chooseEngine } from "./engine/choose-engine.ts";
+import { provideInstanceImage } from "./images/instance-image.ts";
+import { provideEnginePrograms } from "./install/engine-programs.ts";
+import { install, type InstallContext } from "./install/install.ts";
+import type { MachineReport } from "./machine/check-machine.ts";
+import type { StartOptions } from "./options.ts";
+import { keepAdminContext, setUpRealm } from "./realm/set-up-realm.ts";
+import { redisMemoryMaxBytes } from "./redis/memory.ts";
+import { preparePrivateRedis } from "./redis/private-redis.ts";
+import type { Screen } from "./screen.ts";
+import { computeSettings, gatewaySettings, serviceProgram } from "./services.ts";
+import type { Supervisor } from "./supervise/supervisor.ts";
+
+export interface StartRealmContext {
+  options: StartOptions;
+  report: MachineReport;
+  screen: Screen;
+  supervisor: Supervisor;
+  /** Handed on to what must end before another start may begin. */
+  lockFd: number;
+  signal: AbortSignal;
+}
+
+export interface StartedRealm {
+  /** Base URL of the gateway's HTTP and WebSocket. */
+  gateway: string;
+  engineIsPrivate: boolean;
+}
+
+/** Starts everything in the order in which one needs the other. */
+export async function startRealm(context: StartRealmContext): Promise<StartedRealm> {
+  const { options, report, screen, supervisor, lockFd, signal } = context;
+  const { dataDir, hostName, listen, ports, logLevel, env } = options;
+  const installing = { path: env["PATH"] ?? "", say: screen.change };
+  await install(report.toInstall, installing);
+
+  const engine = await startEngine(context, installing);
+  const redisUrl = options.redisUrl ?? (await startPrivateRedis(context));
+
+  const { realm, certificates } = await setUpRealm(dataDir, hostName);
+  const log = pino(
+    { name: "start", level: logLevel },
+    pino.destination({ dest: join(dataDir, "log", "start.log"), mkdir: true }),
+  );
+  keepRenewed(realm, certificates, { signal, log });
+  screen.good("realm", `certificates in ${join(dataDir, "tls")}`);
+
+  const instanceImage =
+    options.instanceImage ??
+    (await provideInstanceImage({ socket: engine.socket, cacheDir: options.cacheDir, say: screen.change, signal }));
+  screen.good("image", `${instanceImage}, for instances that name none`);
+
+  const addresses = {
+    redisUrl,
+    engineSocket: engine.socket,
+    instanceImage,
+    compute: `127.0.0.1:${ports.compute}`,
+    http: `${listen}:${ports.http}`,
+    grpc: `${listen}:${ports.grpc}`,
+  };
+  const common = { dataDir, hostName, logLevel, env, orphanSignal: "SIGTERM", inheritFd: lockFd } as const;
+  await supervisor.start(
+    serviceProgram("compute", {
+      ...common,
+      metricsListen: `127.0.0.1:${ports.computeMetrics}`,
+      settings: computeSettings(addresses),
+    }),
+  );
+  await supervisor.start(
+    serviceProgram("gateway", {
+      ...common,
+      metricsListen: `127.0.0.1:${ports.gatewayMetrics}`,
+      settings: gatewaySettings(addresses),
+    }),
+  );
+  const gateway = `https://${addresses.http}`;
+  const target = { contextFile: options.contextFile, address: addresses.grpc, gateway };
+  await keepAdminContext(realm, target, { signal, log });
+  return { gateway, engineIsPrivate: engine.isPrivate };
+}
+
+interface EngineInUse {
+  socket: string;
+  isPrivate: boolean;
+}
+
+async function startEngine(context: StartRealmContext, installing: InstallContext): Promise<EngineInUse> {
+  const { options, report, screen, supervisor, signal } = context;
+  if (report.engine.kind === "found") return { socket: report.engine.socket, isPrivate: false };
+  const dir = join(options.dataDir, "engine");
+  const { dir: programsDir } = await provideEnginePrograms(dir, installing);
+  // A package that was just installed may have started its engine.
+  const again = await chooseEngine(options);
+  if (again.kind === "found") {
+    screen.good("engine", `Docker ${again.version} at ${again.socket}, as its package started it`);
+    return { socket: again.socket, isPrivate: false };
+  }
+  const network = await ownNetwork(dir);
+  screen.change(
+    `starting a container engine in ${dir}: bridge ${network.bridge} with ${network.bridgeAddress}, nftables table ${network.bridge}`,
+  );
+  const engine = await preparePrivateEngine({ dir, network, programsDir, env: options.env, orphanSignal: "SIGTERM" });
+  for (const program of engine.programs) await supervisor.start(program);
+  const { socket } = engine.paths;
+  const own = await chooseEngine({ engineSocket: socket, dockerHost: undefined });
+  if (own.kind !== "found") throw new Error(own.kind === "unusable" ? own.problem : own.reason);
+  signal.throwIfAborted();
+  screen.good("engine", `Docker ${own.version} at ${socket}`);
+  return { socket, isPrivate: true };
+}
+
+async function startPrivateRedis({ options, supervisor, lockFd }: StartRealmContext): Promise<string> {
+  const redis = await preparePrivateRedis({
+    dir: join(options.dataDir, "redis"),
+    memoryMaxBytes: redisMemoryMaxBytes(),
+    env: options.env,
+    orphanSignal: "SIGTERM",
+    inheritFd: lockFd,
+  });
+  await supervisor.start(redis.program);
+  return redis.url;
+}
