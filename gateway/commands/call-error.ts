@@ -7,5 +7,5 @@ export function callError(error: ServiceError, service: string): GantryError {
   const known = fromServiceError(error);
   const ownDetails = error.metadata?.get("grpc-status-details-bin").length > 0;
   if (known.code !== Code.UNAVAILABLE || ownDetails) return known;
-  return unavailable("SERVICE_UNREACHABLE", `the ${service} service cannot be reached; try again`, error);
+  return unavailable("SERVICE_DOWN", `${service} cannot be reached; try again`, error);
 }

@@ -1,8 +1,12 @@
-import type { Client } from "@grpc/grpc-js";
-import { invalidArgument, unavailable } from "../../services/common/errors/errors.ts";
-import { matchOperationName } from "../../services/common/names/operation-names.ts";
-
-const OPERATIONS = "google.longrunning.Operations";
+import type { ChannelCredentials, Client } from "@grpc/grpc-js";
+import { connectRaw } from "../../services/common/rpc/proxy/raw.ts";
+import {
+  OPERATIONS_SERVICE,
+  noSuchService,
+  serviceOfOperation,
+  serviceOfPackage,
+} from "../../services/common/rpc/proxy/routes.ts";
+import type { Method } from "./methods.ts";
 
 /** The gRPC connections to the services. */
 export interface CommandRouter {
@@ -16,6 +20,23 @@ export function createRouter(clients: ReadonlyMap<string, Client>): CommandRoute
   return { services: [...clients.keys()], client: (service) => clients.get(service) };
 }
 
+/** Connects to each service (at its first call) by its address. Ends with `close`. */
+export function connectServices(
+  addresses: ReadonlyMap<string, string>,
+  credentials: ChannelCredentials,
+): CommandRouter & { close(): void } {
+  const clients = new Map<string, Client>();
+  for (const [service, address] of addresses) {
+    clients.set(service, connectRaw(address, credentials, { serverName: service }));
+  }
+  return {
+    ...createRouter(clients),
+    close: () => {
+      for (const client of clients.values()) client.close();
+    },
+  };
+}
+
 export interface Route {
   /** Short name of the service. */
   service: string;
@@ -23,26 +44,15 @@ export interface Route {
 }
 
 /**
- * The connection for a call: by package (`gantry.compute.v1`), and for operations by the service part of the id in the request's `name`.
- * `name` is read from the request only there.
+ * The connection for a call, by the rules of the one gRPC address: by package (`gantry.compute.v1`), operations by the service part of
+ * the id they name, lists of operations to compute.
  */
-export function routeOf(router: CommandRouter, fullService: string, name: () => unknown): Route {
-  const service = fullService === OPERATIONS ? serviceOfOperation(router, name()) : packageService(fullService);
+export function routeOf(router: CommandRouter, method: Method, request: Uint8Array): Route {
+  const service =
+    method.service === OPERATIONS_SERVICE
+      ? serviceOfOperation(request, method.path, undefined)
+      : (serviceOfPackage(method.service) ?? method.service);
   const client = router.client(service);
-  if (client === undefined) throw unavailable("NO_SUCH_SERVICE", `this gateway knows no ${service} service`);
+  if (client === undefined) throw noSuchService(service, router.services);
   return { service, client };
-}
-
-function packageService(fullService: string): string {
-  return /^gantry\.([a-z]+)\.v\d+\./.exec(fullService)?.[1] ?? fullService;
-}
-
-function serviceOfOperation(router: CommandRouter, name: unknown): string {
-  const service = typeof name === "string" ? matchOperationName(name)?.service : undefined;
-  if (service !== undefined) return service;
-  // A list names a parent, not an operation: it can go only to the one service there is.
-  const [only, ...others] = router.services;
-  if (only !== undefined && others.length === 0) return only;
-  const description = "is not the name of an operation, such as projects/default/operations/compute-<uuid>";
-  throw invalidArgument([{ field: "name", description }]);
 }

@@ -20,6 +20,7 @@ import { routeOf } from "./router.ts";
 type Reader = Pick<ClientReadableStream<Buffer>, "on" | "pause" | "resume" | "readableLength">;
 type Writer = Pick<ClientWritableStream<Buffer>, "write" | "end">;
 
+const NO_REQUEST = Buffer.alloc(0);
 const identity = (bytes: Buffer): Buffer => bytes;
 
 /**
@@ -49,13 +50,13 @@ export class StreamCall implements Running {
     this.#method = context.methods.need(fields.method);
     this.#id = fields.id;
     this.#done = done;
-    const { kind, name, path, service: fullService } = this.#method;
+    const { kind, name, path } = this.#method;
     if (kind === "unary") {
       throw invalidArgument([{ field: "method", description: `${name} is not a stream: use \`call\`` }]);
     }
     const hasFirst = kind === "server_streaming" || fields.body !== undefined;
     const first = hasFirst ? requestBytes(options.codec, this.#method, fields) : undefined;
-    const { service, client } = routeOf(options.router, fullService, () => undefined);
+    const { service, client } = routeOf(options.router, this.#method, first ?? NO_REQUEST);
     this.#service = service;
     const metadata = callMetadata(options);
     const callOptions = fields.deadlineMs === undefined ? {} : { deadline: Date.now() + fields.deadlineMs };

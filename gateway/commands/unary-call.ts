@@ -31,7 +31,7 @@ export class UnaryCall implements Running {
       throw invalidArgument([{ field: "method", description: `${this.#method.name} is a stream: use \`open\`` }]);
     }
     const request = requestBytes(options.codec, this.#method, fields);
-    const { service, client } = routeOf(options.router, this.#method.service, () => nameIn(fields.body));
+    const { service, client } = routeOf(options.router, this.#method, request);
     this.#call = client.makeUnaryRequest(
       this.#method.path,
       identity,
@@ -78,8 +78,4 @@ export class UnaryCall implements Running {
     this.#done();
     if (!this.#destroyed) this.#context.fail(this.#id, error);
   }
-}
-
-function nameIn(body: unknown): unknown {
-  return typeof body === "object" && body !== null && "name" in body ? body.name : undefined;
 }

@@ -18,7 +18,9 @@ const LIMITS = { callsMax: 3, streamsMax: 2, windowBytes: 2_000 };
 /** Some calls are answered, some are left open; what is open is counted. */
 function service(): { handlers: object; open: () => number } {
   const open = new Set<object>();
-  const track = (call: { on(event: "cancelled", listener: () => void): unknown }): void => {
+  const track = (call: { cancelled: boolean; on(event: "cancelled", listener: () => void): unknown }): void => {
+    // It may have been given up before it got here.
+    if (call.cancelled) return;
     open.add(call);
     call.on("cancelled", () => open.delete(call));
   };
