@@ -62,7 +62,7 @@ export async function mintToken(privateJwk: string, claims: TokenClaims): Promis
   const key = await importJWK(jwk, ALGORITHM);
   const tokenId = claims.tokenId ?? randomUUID();
   const nowS = Math.floor(Date.now() / 1000);
-  const expiresS = nowS + Math.max(1, Math.ceil(claims.ttlMs / 1000));
+  const expiresS = nowS + Math.ceil(claims.ttlMs / 1000);
   const token = await new SignJWT({
     roles: claims.roles ?? {},
     ...(claims.realmAdmin ? { realm: "admin" } : {}),

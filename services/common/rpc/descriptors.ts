@@ -19,7 +19,15 @@ export interface FileEntry {
 export interface ServiceEntry {
   /** Full name, for example `gantry.compute.v1.ComputeService`. */
   name: string;
-  methods: string[];
+  methods: { name: string; streaming: boolean }[];
+}
+
+export interface MethodPath {
+  service: string;
+  /** `/gantry.compute.v1.ComputeService/GetInstance` */
+  path: string;
+  /** Either side streams. */
+  streaming: boolean;
 }
 
 /**
@@ -32,11 +40,11 @@ export function readDescriptors(set: Uint8Array = readFileSync(DESCRIPTORS_PATH)
   return files;
 }
 
-/** All methods of all services: `/gantry.compute.v1.ComputeService/GetInstance` and so on. */
-export function methodPaths(files: readonly FileEntry[]): { service: string; path: string }[] {
+/** All methods of all services. */
+export function methodPaths(files: readonly FileEntry[]): MethodPath[] {
   return files.flatMap((file) =>
-    file.services.flatMap((service) =>
-      service.methods.map((method) => ({ service: service.name, path: `/${service.name}/${method}` })),
+    file.services.flatMap(({ name: service, methods }) =>
+      methods.map(({ name, streaming }) => ({ service, path: `/${service}/${name}`, streaming })),
     ),
   );
 }
@@ -94,17 +102,21 @@ function readMessage(file: FileEntry, scope: string, message: Uint8Array): void 
   }
 }
 
+/** Values are named beside their enum, not inside it. */
 function readEnum(file: FileEntry, scope: string, message: Uint8Array): void {
-  const name = join(scope, stringField(message, 1));
-  file.symbols.push(name);
-  for (const [field, value] of fields(message)) if (field === 2) file.symbols.push(join(name, stringField(value, 1)));
+  file.symbols.push(join(scope, stringField(message, 1)));
+  for (const [field, value] of fields(message)) if (field === 2) file.symbols.push(join(scope, stringField(value, 1)));
 }
 
 function readService(file: FileEntry, scope: string, message: Uint8Array): void {
   const name = join(scope, stringField(message, 1));
-  const methods: string[] = [];
-  for (const [field, value] of fields(message)) if (field === 2) methods.push(stringField(value, 1));
-  file.symbols.push(name, ...methods.map((method) => join(name, method)));
+  const methods: ServiceEntry["methods"] = [];
+  for (const [field, value] of fields(message)) {
+    if (field !== 2) continue;
+    const streaming = numberField(value, 5) !== 0 || numberField(value, 6) !== 0;
+    methods.push({ name: stringField(value, 1), streaming });
+  }
+  file.symbols.push(name, ...methods.map((method) => join(name, method.name)));
   file.services.push({ name, methods });
 }
 

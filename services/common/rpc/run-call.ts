@@ -5,7 +5,7 @@ import { CLOCK_LEEWAY_S } from "../auth/token.ts";
 import { cancelled, deadlineExceeded, type GantryError, unauthenticated, unavailable } from "../errors/errors.ts";
 import { codeName, toGantryError, toStatus } from "../errors/status.ts";
 import { authenticate, peerOf } from "./authenticate.ts";
-import type { CallContext } from "./call.ts";
+import type { AuditEvent, CallContext } from "./call.ts";
 import type { ActiveCall, Runtime } from "./runtime.ts";
 import { targetOf } from "./target.ts";
 
@@ -33,7 +33,7 @@ export interface Shape<Req, Res> {
 const SETTLE_TIMEOUT_MS = 10_000;
 const TIMER_MS_MAX = 2 ** 31 - 1;
 /** grpc-js notices a deadline by its own timer, which may fire this much early. */
-const TIMER_SLACK_MS = 5;
+export const TIMER_SLACK_MS = 5;
 const CALL_ID_BYTES = 6;
 
 /** Everything that is the same for each call: who, may they, how long, what became of it. Never throws. */
@@ -132,7 +132,7 @@ export async function runCall<Req, Res>(
   if (!refused && (access === undefined || isRead(access))) runtime.log.debug(line, "call");
   else {
     runtime.log.info({ ...line, audit: true, tokenId: principal?.tokenId ?? "" }, "call");
-    runtime.audit?.({
+    emitAudit(runtime, {
       time: new Date(),
       kind: principal?.kind ?? "",
       subject: principal?.subject ?? "",
@@ -153,6 +153,15 @@ export async function runCall<Req, Res>(
 
 export function draining(): GantryError {
   return unavailable("DRAINING", "the service is stopping: connect again");
+}
+
+/** Whatever becomes of the audit trail, the call is over and its place must be given back. */
+function emitAudit(runtime: Runtime, event: AuditEvent): void {
+  try {
+    runtime.audit?.(event);
+  } catch (error) {
+    runtime.log.error({ err: error, method: event.method }, "the audit hook failed");
+  }
 }
 
 function abortAt(active: ActiveCall, atMs: number, reason: () => GantryError): NodeJS.Timeout {

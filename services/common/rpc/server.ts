@@ -1,4 +1,4 @@
-import { Server, type ServerCredentials, type ServerOptions, type ServiceDefinition } from "@grpc/grpc-js";
+import { Server, setLogger, type ServerCredentials, type ServerOptions, type ServiceDefinition } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import type { VerifyToken } from "../auth/token.ts";
 import { splitHostPort } from "../config/values.ts";
@@ -76,6 +76,7 @@ export async function createGrpcServer(options: GrpcServerOptions): Promise<Grpc
     active: new Set(),
     draining: false,
   };
+  routeGrpcLog(options.log);
   const server = new Server(serverOptions(limits));
   const names = options.services.map((service) => addService(server, service, runtime));
   const health = new Health(names);
@@ -107,6 +108,12 @@ export async function createGrpcServer(options: GrpcServerOptions): Promise<Grpc
       return shutDown(server, timeoutMs, close);
     },
   };
+}
+
+/** grpc-js writes to standard error by itself; what it says is of use only while looking for a fault. */
+export function routeGrpcLog(log: Logger): void {
+  const debug = (message?: unknown): void => log.debug({ component: "grpc-js" }, String(message));
+  setLogger({ error: debug, info: debug, debug });
 }
 
 /** Lets what runs end; after `timeoutMs` calls `force`. */
@@ -147,7 +154,10 @@ function addService(server: Server, { definition, handlers }: ServiceImplementat
     const handler = (handlers as Record<string, Partial<Bindable<() => void>>>)[name]?.[BIND];
     if (handler === undefined) throw new Error(`${method.path} has no handler made by the rpc wrappers`);
     serviceName = method.path.split("/")[1] as string;
-    server.addService({ [name]: passThroughMethod(method) }, { [name]: handler(runtime, method.path) });
+    const encoded = passThroughMethod(method, (error) => {
+      runtime.log.error({ err: error, method: method.path.slice(1) }, "a response could not be encoded");
+    });
+    server.addService({ [name]: encoded }, { [name]: handler(runtime, method.path) });
   }
   return serviceName;
 }

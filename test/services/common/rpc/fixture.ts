@@ -1,8 +1,22 @@
+import { readFileSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Writable } from "node:stream";
-import type { ServiceDefinition, UntypedServiceImplementation } from "@grpc/grpc-js";
+import {
+  type ChannelCredentials,
+  Client,
+  type ClientDuplexStream,
+  type ClientReadableStream,
+  type ClientUnaryCall,
+  type ClientWritableStream,
+  credentials,
+  makeGenericClientConstructor,
+  type Metadata,
+  type ServiceDefinition,
+  type ServiceError,
+  type UntypedServiceImplementation,
+} from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import {
   mintToken,
@@ -24,7 +38,10 @@ export interface Fixture {
   metrics: Metrics;
   /** Log lines written so far, parsed. */
   lines: Record<string, unknown>[];
+  signal: AbortSignal;
   tls(process: string): Promise<Tls>;
+  /** What a user has: the CA, no certificate. */
+  userCredentials(): ChannelCredentials;
   mint(claims: Partial<TokenClaims>): Promise<string>;
   serve(options: Partial<GrpcServerOptions> & { services: GrpcServerOptions["services"] }): Promise<GrpcServer>;
   close(): Promise<void>;
@@ -62,6 +79,8 @@ export async function createFixture(): Promise<Fixture> {
     metrics,
     lines,
     tls,
+    signal: controller.signal,
+    userCredentials: () => credentials.createSsl(readFileSync(realm.caPath)),
     async mint(claims) {
       return (await mintToken(privateJwk, { subject: "ann", ttlMs: 60_000, ...claims })).token;
     },
@@ -106,4 +125,35 @@ function shape(name: string, requestStream: boolean, responseStream: boolean) {
     responseSerialize: text.serialize,
     responseDeserialize: text.deserialize,
   };
+}
+
+export interface EchoClient extends Client {
+  unary(
+    request: string,
+    metadata: Metadata,
+    options: object,
+    callback: (error: ServiceError | null, response: string) => void,
+  ): ClientUnaryCall;
+  down(request: string, metadata?: Metadata, options?: object): ClientReadableStream<string>;
+  up(
+    metadata: Metadata,
+    options: object,
+    callback: (error: ServiceError | null, response: string) => void,
+  ): ClientWritableStream<string>;
+  both(metadata: Metadata, options?: object): ClientDuplexStream<string, string>;
+}
+export const EchoClient = makeGenericClientConstructor(echoDefinition, "Echo") as unknown as new (
+  ...args: ConstructorParameters<typeof Client>
+) => EchoClient;
+
+const UNTIL_TIMEOUT_MS = 10_000;
+const UNTIL_INTERVAL_MS = 10;
+
+/** Waits for a condition; fails the test when it does not come true in 10 s. */
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  const endMs = performance.now() + UNTIL_TIMEOUT_MS;
+  while (!(await condition())) {
+    if (performance.now() > endMs) throw new Error(`not true after ${UNTIL_TIMEOUT_MS} ms: ${condition.toString()}`);
+    await new Promise((resolve) => setTimeout(resolve, UNTIL_INTERVAL_MS));
+  }
 }

@@ -1,41 +1,12 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import {
-  Client,
-  type ClientDuplexStream,
-  type ClientReadableStream,
-  type ClientUnaryCall,
-  type ClientWritableStream,
-  makeGenericClientConstructor,
-  Metadata,
-  type ServiceError,
-  status as Code,
-} from "@grpc/grpc-js";
+import { Metadata, status as Code } from "@grpc/grpc-js";
 import { invalidArgument, notFound } from "../../../../services/common/errors/errors.ts";
 import { fromServiceError } from "../../../../services/common/errors/status.ts";
 import type { AuditEvent, CallContext } from "../../../../services/common/rpc/call.ts";
 import { call, connectClient, stream } from "../../../../services/common/rpc/client.ts";
 import { bidi, clientStream, serverStream, unary } from "../../../../services/common/rpc/wrappers.ts";
-import { createFixture, echoDefinition, type Fixture } from "./fixture.ts";
-
-export interface EchoClient extends Client {
-  unary(
-    request: string,
-    metadata: Metadata,
-    options: object,
-    callback: (error: ServiceError | null, response: string) => void,
-  ): ClientUnaryCall;
-  down(request: string, metadata?: Metadata, options?: object): ClientReadableStream<string>;
-  up(
-    metadata: Metadata,
-    options: object,
-    callback: (error: ServiceError | null, response: string) => void,
-  ): ClientWritableStream<string>;
-  both(metadata: Metadata, options?: object): ClientDuplexStream<string, string>;
-}
-const EchoClient = makeGenericClientConstructor(echoDefinition, "Echo") as unknown as new (
-  ...args: ConstructorParameters<typeof Client>
-) => EchoClient;
+import { createFixture, EchoClient, echoDefinition, type Fixture } from "./fixture.ts";
 
 /** A request says what the handler shall do: `echo:x`, `throw:now`, `hang`... */
 async function act(request: string, ctx: CallContext): Promise<string> {
