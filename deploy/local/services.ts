@@ -64,6 +64,8 @@ export interface RealmAddresses {
   http: string;
   grpc: string;
   instanceImage: string;
+  /** Subnet of the realm's network; undefined: compute finds a free one. */
+  realmSubnet?: string | undefined;
 }
 
 export function computeSettings(addresses: RealmAddresses): Record<string, string> {
@@ -72,11 +74,12 @@ export function computeSettings(addresses: RealmAddresses): Record<string, strin
     GANTRY_ENGINE_SOCKET: addresses.engineSocket,
     GANTRY_LISTEN: addresses.compute,
     GANTRY_INSTANCE_IMAGE: addresses.instanceImage,
+    ...(addresses.realmSubnet === undefined ? {} : { GANTRY_NETWORK_SUBNET: addresses.realmSubnet }),
   };
 }
 
 export function gatewaySettings(
-  addresses: Omit<RealmAddresses, "engineSocket" | "instanceImage">,
+  addresses: Pick<RealmAddresses, "redisUrl" | "compute" | "http" | "grpc">,
 ): Record<string, string> {
   return {
     GANTRY_REDIS_URL: addresses.redisUrl,

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { pino } from "pino";
 import { keepRenewed } from "../../services/common/realm/renew.ts";
+import type { EngineNetwork } from "./engine/engine-config.ts";
 import { ownNetwork } from "./engine/own-network.ts";
 import { preparePrivateEngine } from "./engine/private-engine.ts";
 import { chooseEngine } from "./engine/choose-engine.ts";
@@ -59,6 +60,7 @@ export async function startRealm(context: StartRealmContext): Promise<StartedRea
     redisUrl,
     engineSocket: engine.socket,
     instanceImage,
+    realmSubnet: engine.network?.realmSubnet,
     compute: `127.0.0.1:${ports.compute}`,
     http: `${listen}:${ports.http}`,
     grpc: `${listen}:${ports.grpc}`,
@@ -81,24 +83,25 @@ export async function startRealm(context: StartRealmContext): Promise<StartedRea
   const gateway = `https://${addresses.http}`;
   const target = { contextFile: options.contextFile, address: addresses.grpc, gateway };
   await keepAdminContext(realm, target, { signal, log });
-  return { gateway, engineIsPrivate: engine.isPrivate };
+  return { gateway, engineIsPrivate: engine.network !== undefined };
 }
 
 interface EngineInUse {
   socket: string;
-  isPrivate: boolean;
+  /** Of an engine of our own. */
+  network: EngineNetwork | undefined;
 }
 
 async function startEngine(context: StartRealmContext, installing: InstallContext): Promise<EngineInUse> {
   const { options, report, screen, supervisor, signal } = context;
-  if (report.engine.kind === "found") return { socket: report.engine.socket, isPrivate: false };
+  if (report.engine.kind === "found") return { socket: report.engine.socket, network: undefined };
   const dir = join(options.dataDir, "engine");
   const { dir: programsDir } = await provideEnginePrograms(dir, installing);
   // A package that was just installed may have started its engine.
   const again = await chooseEngine(options);
   if (again.kind === "found") {
     screen.good("engine", `Docker ${again.version} at ${again.socket}, as its package started it`);
-    return { socket: again.socket, isPrivate: false };
+    return { socket: again.socket, network: undefined };
   }
   const network = await ownNetwork(dir);
   screen.change(
@@ -111,7 +114,7 @@ async function startEngine(context: StartRealmContext, installing: InstallContex
   if (own.kind !== "found") throw new Error(own.kind === "unusable" ? own.problem : own.reason);
   signal.throwIfAborted();
   screen.good("engine", `Docker ${own.version} at ${socket}`);
-  return { socket, isPrivate: true };
+  return { socket, network };
 }
 
 async function startPrivateRedis({ options, supervisor, lockFd }: StartRealmContext): Promise<string> {

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { EngineNetwork } from "../../deploy/local/engine/engine-config.ts";
 import { findFreeNetwork } from "../../deploy/local/engine/free-network.ts";
 import { preparePrivateEngine, type PrivateEngine } from "../../deploy/local/engine/private-engine.ts";
 import { withFileLock } from "../../deploy/local/process/file-lock.ts";
@@ -18,6 +19,7 @@ export interface EngineRef {
 
 export interface TestEngine extends EngineRef, AsyncDisposable {
   dir: string;
+  network: EngineNetwork;
   readonly pids: { dockerd: number; containerd: number };
   /** kill -9 of the engine's daemon, or of containerd too; containers live on. */
   kill(what?: "dockerd" | "both"): Promise<void>;
@@ -60,20 +62,20 @@ export async function startEngine(options: StartEngineOptions = {}): Promise<Tes
   const folder = await testFolder("engine");
   const cgroup = `gantry-test-${id}`;
   // Two that look for free addresses at once would find the same.
-  const { engine, registered } = await withFileLock(
+  const { engine, network, registered } = await withFileLock(
     join(tmpdir(), "gantry-test-network.lock"),
     NETWORK_WAIT_MS,
     async () => {
-      const network = await findFreeNetwork(`gt${id}`, randomBytes(1)[0]!);
-      const made = register({ kind: "engine", dir: folder.path, cgroup, network });
+      const found = await findFreeNetwork(`gt${id}`, randomBytes(1)[0]!);
+      const made = register({ kind: "engine", dir: folder.path, cgroup, network: found });
       const prepared = await preparePrivateEngine({
         dir: folder.path,
-        network,
+        network: found,
         cgroupParent: `/${cgroup}`,
         env: process.env,
         orphanSignal: "SIGKILL",
       });
-      return { engine: prepared, registered: made };
+      return { engine: prepared, network: found, registered: made };
     },
   );
   const daemons = new Daemons(engine, options.keepsAlive ?? true);
@@ -87,6 +89,7 @@ export async function startEngine(options: StartEngineOptions = {}): Promise<Tes
   return {
     socketPath: engine.paths.socket,
     dir: folder.path,
+    network,
     get pids() {
       return daemons.pids;
     },

@@ -1,11 +1,15 @@
 import type { EnginePaths } from "./paths.ts";
 
 export interface EngineNetwork {
-  /** Of the engine's default bridge, and of its nftables table. */
+  /** Name of the engine's default bridge, and of its nftables table. */
   bridge: string;
-  /** Address and prefix of the default bridge: `10.231.0.1/24`. */
+  /** All addresses of the engine: `10.64.0.0/16`. */
+  range: string;
+  /** Address and prefix of the default bridge: `10.64.0.1/24`. */
   bridgeAddress: string;
-  /** Where other networks get theirs: `10.232.0.0/16`, given out as /24. */
+  /** Where the realm's own network is: `10.64.64.0/18`. */
+  realmSubnet: string;
+  /** Where other networks get theirs: `10.64.128.0/17`, given out as /24. */
   pool: string;
 }
 

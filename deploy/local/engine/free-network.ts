@@ -7,8 +7,8 @@ const FIRST_BLOCK = 64;
 const BLOCKS = 64;
 
 /**
- * A /16 of private addresses that no route of this machine touches: its first /24 is the bridge's, its upper half the
- * pool. `start` says where to begin looking, so that two who look at once seldom choose alike.
+ * A /16 of private addresses that no route of this machine touches. `start` says where to begin looking, so that two who
+ * look at once seldom choose alike.
  */
 export async function findFreeNetwork(bridge: string, start: number): Promise<EngineNetwork> {
   const routes = JSON.parse(
@@ -25,7 +25,13 @@ export function chooseNetwork(bridge: string, start: number, destinations: reado
   for (let step = 0; step < BLOCKS; step++) {
     const second = FIRST_BLOCK + ((start + step) % BLOCKS);
     if (destinations.some((destination) => overlaps(destination, second))) continue;
-    return { bridge, bridgeAddress: `10.${second}.0.1/24`, pool: `10.${second}.128.0/17` };
+    return {
+      bridge,
+      range: `10.${second}.0.0/16`,
+      bridgeAddress: `10.${second}.0.1/24`,
+      realmSubnet: `10.${second}.64.0/18`,
+      pool: `10.${second}.128.0/17`,
+    };
   }
   throw new Error("every network from 10.64.0.0 to 10.127.255.255 is in use on this machine");
 }

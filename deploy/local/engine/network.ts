@@ -20,13 +20,12 @@ export async function tearDownNetwork(network: EngineNetwork): Promise<void> {
 
 /** What leaves the engine's networks takes the host's address; an existing table is replaced in one transaction. */
 export function masqueradeRules(network: EngineNetwork): string {
-  const own = `{ ${subnetOf(network.bridgeAddress)}, ${network.pool} }`;
   return [
     deleteRules(network),
     `table ip ${network.bridge} {`,
     "  chain postrouting {",
     "    type nat hook postrouting priority srcnat",
-    `    ip saddr ${own} ip daddr != ${own} masquerade`,
+    `    ip saddr ${network.range} ip daddr != ${network.range} masquerade`,
     "  }",
     "}",
     "",
@@ -36,11 +35,6 @@ export function masqueradeRules(network: EngineNetwork): string {
 function deleteRules({ bridge }: EngineNetwork): string {
   // Deleting needs the table to be there.
   return `table ip ${bridge}\ndelete table ip ${bridge}\n`;
-}
-
-function subnetOf(address: string): string {
-  const [octets, prefix] = address.split("/");
-  return `${octets!.split(".").slice(0, 3).join(".")}.0/${prefix}`;
 }
 
 async function linkExists(name: string): Promise<boolean> {
