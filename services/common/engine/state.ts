@@ -32,6 +32,8 @@ export interface ContainerState {
   restartCount: number;
   /** Of the main process, as the engine's host sees it; 0 when it does not run. */
   pid: number;
+  /** 0: no limit. */
+  memoryLimitBytes: number;
 }
 
 export interface ContainerAddress {
@@ -105,6 +107,7 @@ export function containerFromInspect(raw: Docker.ContainerInspectInfo): Containe
     finishTime: time(raw.State.FinishedAt),
     restartCount: raw.RestartCount,
     pid: raw.State.Pid,
+    memoryLimitBytes: raw.HostConfig.Memory ?? 0,
   };
 }
 
@@ -143,6 +146,7 @@ export const UNDETAILED: Omit<ContainerState, "id" | "name" | "image" | "state" 
   finishTime: undefined,
   restartCount: 0,
   pid: 0,
+  memoryLimitBytes: 0,
 };
 
 /** `Exited (137) 3 minutes ago` says the exit code; the list has no field for it. */

@@ -38,7 +38,7 @@ export interface UsageSamplerOptions {
 export class UsageSampler {
   readonly #options: UsageSamplerOptions;
   readonly #demands = new Map<UsageKind, number>(USAGE_KINDS.map((kind) => [kind, 0]));
-  #running: Promise<void> | undefined;
+  #active = false;
   #host: HostCounters | undefined;
   readonly #instances = new Map<string, ContainerCounters>();
   readonly #shown = new Set<string>();
@@ -52,7 +52,7 @@ export class UsageSampler {
   demand(kinds: readonly string[]): () => void {
     const asked = USAGE_KINDS.filter((kind) => kinds.includes(kind));
     for (const kind of asked) this.#count(kind, 1);
-    if (asked.length > 0) this.#running ??= this.#run().finally(() => (this.#running = undefined));
+    this.#begin();
     let released = false;
     return () => {
       if (released) return;
@@ -67,6 +67,17 @@ export class UsageSampler {
 
   #wanted(kind: UsageKind): boolean {
     return this.#demands.get(kind)! > 0;
+  }
+
+  #begin(): void {
+    const wanted = USAGE_KINDS.some((kind) => this.#wanted(kind));
+    if (this.#active || !wanted || this.#options.signal.aborted) return;
+    this.#active = true;
+    void this.#run().finally(() => {
+      this.#active = false;
+      // Somebody may have asked while it ended.
+      this.#begin();
+    });
   }
 
   async #run(): Promise<void> {
@@ -109,7 +120,7 @@ export class UsageSampler {
     const running = observer.all("container").flatMap((container) => {
       const identity = identityOf(container.labels);
       if (identity?.kind !== KIND_INSTANCE || container.state !== "running" || container.pid === 0) return [];
-      const metered: Metered = { id: container.id, pid: container.pid, memoryLimitBytes: 0 };
+      const metered: Metered = { id: container.id, pid: container.pid, memoryLimitBytes: container.memoryLimitBytes };
       return [{ metered, name: identity.name, labels: container.labels, container: container.name }];
     });
     meter.retain(running.map(({ metered }) => metered));

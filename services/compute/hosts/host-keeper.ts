@@ -1,0 +1,223 @@
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Redis } from "ioredis";
+import type { Logger } from "pino";
+import { type GpuDevice, Host, HostSpec, HostState, HostStatus } from "../../../proto/gen/gantry/compute/v1/host.ts";
+import type { Engine } from "../../common/engine/engine.ts";
+import type { EngineObserver } from "../../common/engine/observer/observer.ts";
+import { Refiner } from "../../common/engine/observer/refiner.ts";
+import type { Store } from "../../common/store/api.ts";
+import { deviceRequests } from "../gpu/device-requests.ts";
+import { discoverGpus } from "../gpu/discover.ts";
+import type { DeviceRequest } from "../instances/container-options.ts";
+import type { InstanceCatalog } from "../instances/catalog.ts";
+import { hostKind } from "../kinds.ts";
+import { beat, type HeartbeatOptions, keepBeating } from "./heartbeat.ts";
+import { type HostFacts, hostStatus } from "./host-status.ts";
+import { readAddresses, readInventory } from "./inventory.ts";
+import { type ProbeKey, readBootId, readProbeCache, writeProbeCache } from "./probes/probe-cache.ts";
+import { runProbes } from "./probes/run-probes.ts";
+
+/** Kernel modules and tools come and go while a host is up. */
+export const PROBE_INTERVAL_MS = 60 * 60 * 1000;
+export const DEVICES_INTERVAL_MS = 60_000;
+const RETRY_DELAY_MS = 1_000;
+const RECORD = "record";
+
+export interface HostKeeperOptions {
+  /** Host id. */
+  host: string;
+  store: Store;
+  redis: Redis;
+  dataDir: string;
+  engine: Engine;
+  observer: EngineObserver;
+  catalog: InstanceCatalog;
+  /** gRPC addresses of this process's services, by which other hosts reach them. */
+  endpoints: Record<string, string>;
+  /** True when Gantry started the engine for itself. */
+  engineOwned: boolean;
+  log: Logger;
+  signal: AbortSignal;
+}
+
+/**
+ * Keeps the record of this host alive and true: heartbeat, what the host is made of, what it can do, what is placed on it. `register`
+ * makes the record from what is known at once; what takes longer (probes, devices) is found out behind and added to it.
+ */
+export class HostKeeper {
+  readonly name: string;
+  readonly #options: HostKeeperOptions;
+  readonly #heartbeat: HeartbeatOptions;
+  readonly #facts: HostFacts;
+  readonly #writes = new Refiner(() => this.#write());
+  readonly #stops: (() => void)[] = [];
+  #refreshing: Promise<void> | undefined;
+
+  constructor(options: HostKeeperOptions) {
+    this.#options = options;
+    this.name = `hosts/${options.host}`;
+    this.#heartbeat = { ...options, prefix: options.store.prefix };
+    this.#facts = {
+      engine: options.observer.status,
+      inventory: undefined,
+      addresses: undefined,
+      capabilities: undefined,
+      gpus: undefined,
+      endpoints: options.endpoints,
+      instances: [],
+    };
+  }
+
+  /** Folder on the file system that holds the engine's data, as far as it is known. */
+  get diskPath(): string {
+    return this.#facts.inventory?.diskPath ?? this.#options.dataDir;
+  }
+
+  devices(): readonly GpuDevice[] {
+    return this.#facts.gpus?.devices ?? [];
+  }
+
+  /** How the engine is asked for these devices. FAILED_PRECONDITION GPU_NOT_FOUND when one is not there any more. */
+  deviceRequests(ids: readonly string[]): DeviceRequest[] {
+    return deviceRequests(ids, this.devices());
+  }
+
+  /** First heartbeat and record. The engine need not answer yet. */
+  async register(): Promise<void> {
+    const { store, host } = this.#options;
+    this.#facts.addresses = await readAddresses();
+    await beat(this.#heartbeat);
+    await store.transact(
+      async (tx) => {
+        if (await tx.get(hostKind, this.name)) return;
+        const record = Host.fromPartial({ spec: HostSpec.fromPartial({}), status: HostStatus.fromPartial({}) });
+        tx.create(hostKind, { ...record, meta: { ...newMeta(), name: this.name, host } });
+      },
+      { durable: true },
+    );
+    await this.#writeRecord();
+  }
+
+  /** Keeps the record true until the signal aborts. Call it once, after `register`. */
+  async run(): Promise<void> {
+    const { observer, catalog, store, host, signal } = this.#options;
+    this.#stops.push(
+      observer.onStatus((status) => {
+        this.#facts.engine = status;
+        this.#writes.request(RECORD, false);
+        if (status.state === "live") void this.refresh();
+      }),
+      catalog.onChange((instance) => {
+        if (instance.meta?.host === host) this.#writes.request(RECORD, true);
+      }),
+      store.onChange((change) => {
+        // Somebody took the host for lost: it is not.
+        if (change.kind !== hostKind.name || change.name !== this.name) return;
+        const lost = change.deleted || Host.decode(change.bytes).status?.state === HostState.HOST_STATE_LOST;
+        if (lost) this.#writes.request(RECORD, true);
+      }),
+    );
+    this.#facts.engine = observer.status;
+    if (observer.status.state === "live") void this.refresh();
+    await Promise.all([
+      keepBeating(this.#heartbeat),
+      this.#repeat(DEVICES_INTERVAL_MS, () => this.#refreshDevices()),
+      this.#probeHourly(),
+    ]);
+    for (const stop of this.#stops.splice(0)) stop();
+    this.#writes.clear();
+    signal.throwIfAborted();
+  }
+
+  /** Finds everything out anew and writes the record; one at a time. Resolves when it is written. */
+  refresh(): Promise<void> {
+    this.#refreshing ??= this.#refresh().finally(() => (this.#refreshing = undefined));
+    return this.#refreshing;
+  }
+
+  async #refresh(): Promise<void> {
+    const { engine, signal, log, dataDir, engineOwned } = this.#options;
+    try {
+      this.#facts.inventory = await readInventory(engine, { dataDir, engineOwned, signal });
+      this.#facts.capabilities ??= await readProbeCache(this.#cachePath, await this.#probeKey());
+      await this.#writeRecord();
+      await this.#refreshDevices();
+      await this.#probe();
+    } catch (error) {
+      if (!signal.aborted) log.warn({ err: error }, "the host could not be looked at whole; it is tried again");
+    }
+  }
+
+  async #refreshDevices(): Promise<void> {
+    const { engine, observer, signal } = this.#options;
+    if (observer.status.state !== "live") return;
+    this.#facts.gpus = await discoverGpus(engine, signal);
+    this.#facts.addresses = await readAddresses();
+    await this.#writeRecord();
+  }
+
+  async #probe(): Promise<void> {
+    const { engine, dataDir, log, signal } = this.#options;
+    const { capabilities, conclusive } = await runProbes({ engine, dataDir, log, signal });
+    this.#facts.capabilities = capabilities;
+    await this.#writeRecord();
+    if (conclusive) await writeProbeCache(this.#cachePath, await this.#probeKey(), capabilities);
+  }
+
+  async #probeHourly(): Promise<void> {
+    await this.#repeat(PROBE_INTERVAL_MS, () => this.refresh());
+  }
+
+  async #repeat(intervalMs: number, work: () => Promise<void>): Promise<void> {
+    const { signal, log } = this.#options;
+    while (!signal.aborted) {
+      await delay(intervalMs, undefined, { signal }).catch(() => undefined);
+      if (signal.aborted) return;
+      await work().catch((error: unknown) => log.warn({ err: error }, "the host could not be looked at"));
+    }
+  }
+
+  get #cachePath(): string {
+    return join(this.#options.dataDir, "host-capabilities.json");
+  }
+
+  async #probeKey(): Promise<ProbeKey> {
+    const { engine } = this.#facts.inventory ?? {};
+    return { bootId: await readBootId(), engineId: engine?.id ?? "", engineVersion: engine?.version ?? "" };
+  }
+
+  /** As #writeRecord, but tries again later where that fails. */
+  async #write(): Promise<void> {
+    const { signal, log } = this.#options;
+    if (signal.aborted) return;
+    try {
+      await this.#writeRecord();
+    } catch (error) {
+      if (signal.aborted) return;
+      log.warn({ err: error }, "the host's record could not be written; it is tried again");
+      setTimeout(() => this.#writes.request(RECORD, false), RETRY_DELAY_MS).unref();
+    }
+  }
+
+  /** Nothing is written when the record says it already. */
+  async #writeRecord(): Promise<void> {
+    const { store, catalog, host } = this.#options;
+    this.#facts.engine = this.#options.observer.status;
+    this.#facts.instances = catalog.onHost(host);
+    await store.mutate(hostKind, this.name, (record) => {
+      const status = hostStatus(record.status, this.#facts, store.now());
+      if (record.status && sameStatus(record.status, status)) return false;
+      record.status = status;
+      return undefined;
+    });
+  }
+}
+
+function newMeta() {
+  return Host.fromPartial({ meta: {} }).meta!;
+}
+
+function sameStatus(a: HostStatus, b: HostStatus): boolean {
+  return Buffer.from(HostStatus.encode(a).finish()).equals(HostStatus.encode(b).finish());
+}
