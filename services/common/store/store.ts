@@ -253,6 +253,11 @@ export class StoreHandle implements Store {
     return true;
   }
 
+  /** Looks now whether Redis still has the log that this process knows; also done each second. */
+  verify(): Promise<void> {
+    return this.#recovery.verify();
+  }
+
   /** Whether Redis can be asked now. */
   get connected(): boolean {
     return this.link.redis.status === "ready";

@@ -146,10 +146,19 @@ export class RecordStore {
     const refused = error instanceof NameTaken ? alreadyExists(error.taken) : error;
     // A repeated request often fails on what its first run made: it still gets the answer of the first.
     if (options.request !== undefined && refused instanceof GantryError && refused.code !== Code.UNAVAILABLE) {
-      const value = await this.#link.redis.get(this.#keys.request(options.request.key)).catch(() => null);
+      const value = await this.#requestValue(options.request.key);
       if (value !== null) throw new DuplicateRequest(value);
     }
     throw refused;
+  }
+
+  /** Null when the request is not remembered, or that cannot be found out now. */
+  async #requestValue(key: string): Promise<string | null> {
+    try {
+      return await this.#link.redis.get(this.#keys.request(key));
+    } catch {
+      return null;
+    }
   }
 
   async #readStored(kind: string, name: string): Promise<StoredRecord | undefined> {

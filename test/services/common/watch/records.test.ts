@@ -276,15 +276,15 @@ describe("Watch of records", () => {
   });
 
   test("a snapshot taken while writes go on ends in the same state", async () => {
-    let stop = false;
+    const stop = new AbortController();
     const writer = (async () => {
-      for (let n = 0; !stop; n++) {
+      for (let n = 0; !stop.signal.aborted; n++) {
         await create(`churn${n % 50}`, {}, `churn${n % 3}`).catch(() => remove(`churn${n % 50}`, `churn${n % 3}`));
       }
     })();
     const during = [watch(), watch({ onWrite: () => new Promise((resolve) => setTimeout(resolve, 3)) }), watch()];
     for (const watcher of during) await watcher.whenSynced();
-    stop = true;
+    stop.abort();
     await writer;
     const target = await last();
     const expected: string[] = [];
