@@ -8,6 +8,8 @@ export interface ComputeConfig extends ProcessConfig {
   redisUrl: string;
   /** Unix socket of the host's engine. */
   engineSocket: string;
+  /** Gantry started the engine for itself. */
+  engineOwned: boolean;
   /** gRPC address. */
   listen: string;
   /** gRPC address that other hosts use; empty: the one it listens at. */
@@ -39,6 +41,7 @@ export function readComputeConfig(c: ConfigReader): ComputeConfig {
     ...readProcessConfig(c, { metricsListen: "127.0.0.1:9711" }),
     redisUrl: c.string("GANTRY_REDIS_URL", REQUIRED, "Redis, as redis://host:port or unix:///path"),
     engineSocket: c.path("GANTRY_ENGINE_SOCKET", "/var/run/docker.sock", "Unix socket of the container engine"),
+    engineOwned: c.boolean("GANTRY_ENGINE_OWNED", false, "Whether Gantry started the engine for itself"),
     listen: c.hostPort("GANTRY_LISTEN", "127.0.0.1:9611", "gRPC address"),
     endpoint: c.hostPort("GANTRY_ENDPOINT", "", "gRPC address by which other hosts reach this process"),
     instanceImage: instanceImage(c),

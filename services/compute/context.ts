@@ -6,6 +6,7 @@ import type { ComputeConfig } from "./config.ts";
 import type { HostTools } from "./host-tools.ts";
 import type { InstanceCatalog } from "./instances/catalog.ts";
 import type { Mutex } from "./instances/mutex.ts";
+import type { UsageSampler } from "./observe/usage/usage-sampler.ts";
 import type { HostCatalog } from "./placement/host-catalog.ts";
 import type { StreamContext } from "./streams/context.ts";
 
@@ -20,6 +21,7 @@ export interface ComputeContext {
   /** This process's host: handlers read what is observed there. */
   readonly tools: HostTools;
   readonly observations: ObservationSource;
+  readonly usage: UsageSampler;
   readonly streams: StreamContext;
   /** Held while an instance is placed and written, so that each choice sees the one before. */
   readonly admission: Mutex;

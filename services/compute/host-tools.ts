@@ -2,6 +2,7 @@ import type { Engine } from "../common/engine/engine.ts";
 import type { EngineObserver } from "../common/engine/observer/observer.ts";
 import type { DeviceRequest } from "./instances/container-options.ts";
 import type { InstanceCatalog } from "./instances/catalog.ts";
+import type { InnerEngineClient } from "./inner-engine/client.ts";
 import type { TlsStore } from "./inner-engine/tls-store.ts";
 import type { HostNetwork } from "./network/host-network.ts";
 
@@ -14,6 +15,7 @@ export interface HostTools {
   readonly catalog: InstanceCatalog;
   readonly network: HostNetwork;
   readonly tls: TlsStore;
+  readonly innerEngines: InnerEngineClient;
   /** How the engine is asked for devices, given their ids. FAILED_PRECONDITION when one is not there any more. */
   deviceRequests(ids: readonly string[]): DeviceRequest[];
 }

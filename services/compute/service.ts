@@ -8,17 +8,18 @@ import { OperationQueue } from "../common/jobs/operations.ts";
 import { operationsServer } from "../common/jobs/rpc/operations-server.ts";
 import { startWorker } from "../common/jobs/worker.ts";
 import type { MainContext, Running } from "../common/lifecycle/run-main.ts";
-import { formatName, HOST } from "../common/names/resource-names.ts";
 import { loadTls } from "../common/realm/tls.ts";
 import { connectRedis } from "../common/redis/connect.ts";
 import { createGrpcServer } from "../common/rpc/server.ts";
 import { openStore } from "../common/store/store.ts";
-import { ObservationHub } from "../common/watch/observations.ts";
+import { ObservationSet } from "../common/watch/observations.ts";
 import type { ComputeConfig } from "./config.ts";
 import type { ComputeContext } from "./context.ts";
 import { ensureDefaultProject } from "./default-project.ts";
-import { deviceRequests } from "./gpu/device-requests.ts";
+import { HostKeeper } from "./hosts/host-keeper.ts";
+import { markLostHosts } from "./hosts/lost-hosts.ts";
 import type { HostTools } from "./host-tools.ts";
+import { InnerEngineClient } from "./inner-engine/client.ts";
 import { TlsStore } from "./inner-engine/tls-store.ts";
 import { InstanceCatalog } from "./instances/catalog.ts";
 import { Mutex } from "./instances/mutex.ts";
@@ -26,7 +27,10 @@ import { computeJobs } from "./jobs/index.ts";
 import { computeKinds } from "./kinds.ts";
 import { HostNetwork } from "./network/host-network.ts";
 import { RealmNetwork } from "./network/realm-network.ts";
+import { showEngine } from "./observe/engine-observations.ts";
+import { InstanceObserver } from "./observe/instance-observer.ts";
 import { ContainerMeter } from "./observe/usage/container-meter.ts";
+import { UsageSampler } from "./observe/usage/usage-sampler.ts";
 import { HostCatalog } from "./placement/host-catalog.ts";
 import { Reconciler } from "./reconcile/reconciler.ts";
 import { computeHandlers } from "./rpc/index.ts";
@@ -39,6 +43,8 @@ export async function createComputeService(main: MainContext<ComputeConfig>): Pr
   const tls = loadTls({ dir: config.tlsDir, process: "compute", log });
   const engine = new Engine({ socketPath: config.engineSocket });
   const observer = new EngineObserver({ engine, log });
+  const set = new ObservationSet({ origin: `docker/${host}` });
+  const stopShowing = showEngine({ host, observer, set });
   const observing = observer.run(signal);
   const [verify, store] = await Promise.all([
     createTokenVerifier({ keysPath: config.tokenKeysPath }),
@@ -51,9 +57,23 @@ export async function createComputeService(main: MainContext<ComputeConfig>): Pr
   const hosts = new HostCatalog();
   await Promise.all([catalog.start(store, missed), hosts.start(store, missed), ensureDefaultProject(store)]);
 
-  const tools = hostTools({ config, engine, observer, catalog, hosts, log });
-  const limits = { concurrency: config.jobConcurrency, queueWaitingMax: config.jobQueueMax };
   const queueRedis = connectRedis(redisUrl);
+  const endpoints: Record<string, string> = {};
+  const keeper = new HostKeeper({
+    host,
+    store,
+    redis: queueRedis,
+    dataDir,
+    engine,
+    observer,
+    catalog,
+    endpoints,
+    engineOwned: config.engineOwned,
+    log,
+    signal,
+  });
+  const tools = hostTools({ config, engine, observer, catalog, keeper, log, now: () => store.now() });
+  const limits = { concurrency: config.jobConcurrency, queueWaitingMax: config.jobQueueMax };
   const operations = new OperationQueue({ store, redis: queueRedis, log, limits });
   const worker = startWorker({
     store,
@@ -68,6 +88,10 @@ export async function createComputeService(main: MainContext<ComputeConfig>): Pr
   const reconciler = new Reconciler({ tools, store, operations, isActive: () => worker.active, log });
   const peers = new Peers({ store, credentials: () => tls.channelCredentials() });
   const meter = new ContainerMeter(engine);
+  const usage = new UsageSampler({ host, observer, meter, set, diskPath: () => keeper.diskPath, log, signal });
+  const askInnerEngine: typeof tools.innerEngines.ask = (instance, ended) => tools.innerEngines.ask(instance, ended);
+  const instances = new InstanceObserver({ host, store, observer, catalog, askInnerEngine, log, signal });
+  instances.start();
   const ctx: ComputeContext = {
     config,
     log,
@@ -76,7 +100,8 @@ export async function createComputeService(main: MainContext<ComputeConfig>): Pr
     catalog,
     hosts,
     tools,
-    observations: new ObservationHub(),
+    observations: set,
+    usage,
     streams: { host, store, engine, meter, peers },
     admission: new Mutex({ waitingMax: config.admissionsWaitingMax, limitName: "GANTRY_ADMISSIONS_WAITING_MAX" }),
     signal,
@@ -93,8 +118,11 @@ export async function createComputeService(main: MainContext<ComputeConfig>): Pr
     metrics,
     signal,
   });
-  server.setHealth("SERVING");
+  endpoints["compute"] = config.endpoint || server.address;
+  await keeper.register();
+  const keeping = [keeper.run(), markLostHosts({ store, redis: queueRedis, log, signal })];
   reconciler.run(signal);
+  server.setHealth("SERVING");
   return {
     ready: { address: server.address },
     drain: async () => {
@@ -102,7 +130,8 @@ export async function createComputeService(main: MainContext<ComputeConfig>): Pr
     },
     async destroy() {
       server.close();
-      await Promise.allSettled([worker.close(), reconciler.idle(), operations.close(), observing]);
+      stopShowing();
+      await Promise.allSettled([worker.close(), reconciler.idle(), operations.close(), observing, ...keeping]);
       peers.close();
       catalog.close();
       hosts.close();
@@ -116,11 +145,12 @@ export async function createComputeService(main: MainContext<ComputeConfig>): Pr
 
 interface ToolsInput extends Pick<HostTools, "engine" | "observer" | "catalog"> {
   config: ComputeConfig;
-  hosts: HostCatalog;
+  keeper: HostKeeper;
   log: MainContext<ComputeConfig>["log"];
+  now: () => Date;
 }
 
-function hostTools({ config, engine, observer, catalog, hosts, log }: ToolsInput): HostTools {
+function hostTools({ config, engine, observer, catalog, keeper, log, now }: ToolsInput): HostTools {
   const host = config.hostName;
   const reserved = () =>
     catalog
@@ -135,13 +165,15 @@ function hostTools({ config, engine, observer, catalog, hosts, log }: ToolsInput
     log,
     reserved: () => reserved().map(({ ipv4 }) => ipv4),
   });
+  const tls = new TlsStore(config.dataDir);
   return {
     host,
     engine,
     observer,
     catalog,
     network: new HostNetwork(network, reserved),
-    tls: new TlsStore(config.dataDir),
-    deviceRequests: (ids) => deviceRequests(ids, hosts.get(formatName(HOST, { host }))?.status?.gpus ?? []),
+    tls,
+    innerEngines: new InnerEngineClient({ tls, host, now }),
+    deviceRequests: (ids) => keeper.deviceRequests(ids),
   };
 }

@@ -48,6 +48,8 @@ export function checkSizes(
 }
 
 function checkCapabilities(found: Violations, spec: InstanceSpec, hosts: readonly Host[], path: string): void {
+  // A host that has just joined is still being looked at: nothing is known to be impossible there.
+  if (hosts.some((host) => Object.keys(host.status?.capabilities ?? {}).length === 0)) return;
   for (const name of capabilitiesNeeded(spec)) {
     if (hosts.some((host) => host.status?.capabilities[name]?.available)) continue;
     const asked = spec.placement?.capabilities.indexOf(name) ?? -1;

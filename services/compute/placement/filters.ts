@@ -33,9 +33,11 @@ const isChosen: Filter = ({ spec }, { host }) => {
 };
 
 const isCapable: Filter = ({ spec }, { host }) => {
-  for (const name of capabilitiesNeeded(spec)) {
-    if (!host.status?.capabilities[name]?.available) return `it has no capability ${name}`;
-  }
+  const known = host.status?.capabilities ?? {};
+  const needed = capabilitiesNeeded(spec);
+  if (needed.length > 0 && Object.keys(known).length === 0) return "what it can do is still being found out";
+  const missing = needed.find((name) => !known[name]?.available);
+  if (missing !== undefined) return `it has no capability ${missing}`;
   return undefined;
 };
 

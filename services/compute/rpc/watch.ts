@@ -3,10 +3,18 @@ import { serverStream } from "../../common/rpc/wrappers.ts";
 import { serveWatch } from "../../common/watch/serve-watch.ts";
 import type { ComputeContext } from "../context.ts";
 
-/** Open to everyone: each sees what belongs to the realm and to their projects. */
-export function watch({ store, observations }: ComputeContext) {
+/** Open to everyone: each sees what belongs to the realm and to their projects. Usage is sampled while someone asks for it. */
+export function watch({ store, observations, usage }: ComputeContext) {
+  const serve = serveWatch({ store, observations });
   return serverStream<WatchRequest, WatchResponse>({
     access: () => ({ role: "viewer" }),
-    handler: serveWatch({ store, observations }),
+    async handler(request, call, sink) {
+      const release = request.observations ? usage.demand(request.kinds) : undefined;
+      try {
+        await serve(request, call, sink);
+      } finally {
+        release?.();
+      }
+    },
   });
 }

@@ -17,6 +17,7 @@ export const releaseStep: Step<InstanceContext> = {
   attempts: 5,
   async do(ctx) {
     await ctx.tools.tls.remove(ctx.uid);
+    ctx.tools.innerEngines.forget(ctx.uid);
     ctx.tools.network.release(ctx.uid);
   },
 };

@@ -22,7 +22,7 @@ export const waitReady: Step<InstanceContext> = {
     if (ended) throw ended;
     if (!hasInnerEngine(ctx.instance.spec!)) return;
     ctx.progress(-1, "waiting for the inner engine");
-    ctx.innerEngineVersion = await waitInnerEngine(await target(ctx), {
+    ctx.innerEngineVersion = await waitInnerEngine(await ctx.tools.innerEngines.target(ctx.instance), {
       timeoutMs: INNER_ENGINE_TIMEOUT_MS,
       signal: ctx.signal,
       giveUp: () => {
@@ -49,12 +49,4 @@ function endedBadly(container: ContainerState): Error | undefined {
     `the main process ended at once with code ${container.exitCode}${why}`,
     { exitCode: String(container.exitCode) },
   );
-}
-
-async function target(ctx: InstanceContext) {
-  const ca = await ctx.tools.tls.readAuthority(ctx.uid);
-  if (!ca) throw failedPrecondition("KEYS_LOST", `the keys of ${ctx.name} are not on ${ctx.tools.host} any more`);
-  const { issueClient } = await import("../inner-engine/authority.ts");
-  const client = await issueClient(ca, { subject: `gantry.${ctx.tools.host}`, now: ctx.store.now() });
-  return { address: ctx.instance.reservation?.ipv4 ?? "", ca: ca.certificate, client };
 }
