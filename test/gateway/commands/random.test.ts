@@ -15,17 +15,24 @@ import { COMPUTE, type Frame, start } from "./harness.ts";
 
 const LIMITS = { callsMax: 3, streamsMax: 2, windowBytes: 2_000 };
 
+interface Tracked {
+  cancelled: boolean;
+  getDeadline(): Date | number;
+  on(event: "cancelled", listener: () => void): unknown;
+}
+
 /** Some calls are answered, some are left open; what is open is counted. */
 function service(): { handlers: object; open: () => number } {
-  const open = new Set<object>();
-  const track = (call: { cancelled: boolean; on(event: "cancelled", listener: () => void): unknown }): void => {
+  const open = new Set<Pick<Tracked, "getDeadline">>();
+  const track = (call: Tracked): void => {
     // It may have been given up before it got here.
     if (call.cancelled) return;
     open.add(call);
     call.on("cancelled", () => open.delete(call));
   };
   return {
-    open: () => open.size,
+    // A server ends a call at its deadline without an event.
+    open: () => [...open].filter((call) => Number(call.getDeadline()) > Date.now()).length,
     handlers: {
       getInstance: (call: ServerUnaryCall<GetInstanceRequest, Instance>, callback: sendUnaryData<Instance>) => {
         if (call.request.name === "") return track(call);
