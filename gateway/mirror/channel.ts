@@ -50,6 +50,10 @@ export class Channel {
     return this.#live.length + this.#catchingUp.size;
   }
 
+  get catchingUp(): number {
+    return this.#catchingUp.size;
+  }
+
   *sinks(): Iterable<Sink> {
     for (const observer of this.#live) yield observer.sink;
     for (const observer of this.#catchingUp) yield observer.sink;

@@ -82,12 +82,12 @@ export class OriginTracker implements ItemSource {
     return undefined;
   }
 
-  /** A new stream began; `resumed`: records go on where the last one ended. */
-  connected(resumed: boolean): void {
+  /** A new stream began. Observations are listed anew on each; records only after a `reset`. */
+  connected(): void {
     this.#connected = true;
     this.#synced = false;
     for (const [name, origin] of this.#origins) {
-      if (name !== this.service || !resumed) origin.beginList();
+      if (name !== this.service) origin.beginList();
       this.#show(name, "resyncing", "");
     }
   }

@@ -22,6 +22,8 @@ import { TokenBucket } from "./token-bucket.ts";
 
 /** A socket that was told to close and does not answer is cut after this long. */
 const CLOSE_GRACE_MS = 2_000;
+/** Frames that may come while `hello` is being checked. */
+const EARLY_FRAMES_MAX = 16;
 
 export interface Subscription {
   channel: Channel;
@@ -35,8 +37,8 @@ export class Session implements Sink {
   readonly #socket: Socket;
   principal: Principal | undefined;
   token = "";
-  /** True while a `hello` is being checked. */
-  greeting = false;
+  /** What came while `hello` is being checked; undefined when it is not. */
+  #early: ClientFrame[] | undefined;
   warned = false;
   readonly openedMs: number;
   lastHeardMs: number;
@@ -191,14 +193,20 @@ export class Session implements Sink {
     if (ping) this.#ws.ping();
   }
 
+  /** Frames that follow `hello` need not wait for its reply: they are looked at when it is settled. */
+  async greet(identify: () => Promise<void>): Promise<void> {
+    this.#early = [];
+    await identify();
+    const early = this.#early;
+    this.#early = undefined;
+    for (const frame of early) if (!this.#closing) this.#handle(frame);
+  }
+
   #handle(frame: ClientFrame): void {
     const id = frameId(frame);
-    if (!this.principal && (frame.t !== "hello" || this.greeting)) {
-      return this.refuse(
-        id,
-        unauthenticated("the first frame is `hello`, and the next follows its reply"),
-        "UNAUTHENTICATED",
-      );
+    if (this.#early && this.#early.length < EARLY_FRAMES_MAX) return void this.#early.push(frame);
+    if (!this.principal && (frame.t !== "hello" || this.#early)) {
+      return this.refuse(id, unauthenticated("the first frame is `hello`"), "UNAUTHENTICATED");
     }
     const handler = Object.hasOwn(handlers, frame.t) ? handlers[frame.t] : undefined;
     // Types that are not known are left alone, so that newer clients work with an older gateway.

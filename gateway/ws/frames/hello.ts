@@ -7,33 +7,29 @@ import type { Session } from "../session.ts";
 /** `hello {token | ticket}`: who the client is. The first frame; without success the socket closes. */
 export const hello: FrameHandler = async (session, frame, id) => {
   if (session.principal) throw failedPrecondition("ALREADY_GREETED", "`hello` was said: use `refresh` for a new token");
-  session.greeting = true;
-  try {
-    const { principal, token } = await identify(session, frame);
-    session.principal = principal;
-    session.token = token;
-  } catch (error) {
-    const known = toGantryError(error, (err, errorId) => session.server.log.error({ err, errorId }, "hello failed"));
-    return session.refuse(id, known, "UNAUTHENTICATED");
-  } finally {
-    session.greeting = false;
-  }
-  session.server.greeted(session);
-  const { subject, expiresMs } = session.principal;
-  const { limits } = session.server;
-  session.reply(id, {
-    body: {
-      subject,
-      expires: new Date(expiresMs).toISOString(),
-      limits: {
-        frameBytes: limits.frameBytesMax,
-        framesPerSecond: limits.framesPerSecond,
-        subscriptions: limits.subscriptionsMax,
-        pingIntervalMs: limits.pingIntervalMs,
-      },
-    },
+  await session.greet(async () => {
+    try {
+      const { principal, token } = await identify(session, frame);
+      session.principal = principal;
+      session.token = token;
+    } catch (error) {
+      const known = toGantryError(error, (err, errorId) => session.server.log.error({ err, errorId }, "hello failed"));
+      return session.refuse(id, known, "UNAUTHENTICATED");
+    }
+    session.server.greeted(session);
+    session.reply(id, { body: welcome(session) });
   });
 };
+
+function welcome(session: Session): object {
+  const { subject, expiresMs } = session.principal!;
+  const { frameBytesMax, framesPerSecond, subscriptionsMax, pingIntervalMs } = session.server.limits;
+  return {
+    subject,
+    expires: new Date(expiresMs).toISOString(),
+    limits: { frameBytesMax, framesPerSecond, subscriptionsMax, pingIntervalMs },
+  };
+}
 
 async function identify(session: Session, frame: ClientFrame): ReturnType<Session["server"]["identify"]> {
   const { token, ticket } = frame;

@@ -15,7 +15,7 @@ let gateway: TestGateway;
 
 before(async () => {
   gateway = await startTestGateway();
-  gateway.tracker.connected(false);
+  gateway.tracker.connected();
   gateway.tracker.batch(batch([projectEvent("default", 1), projectEvent("other", 2), instanceEvent("web", 3)]));
   gateway.tracker.batch(batch([], { revision: 3n, synced: true }));
 });
@@ -93,7 +93,7 @@ test("origins are shown as they are, those that are not there as stale", async (
   const stale = client.replica.origins.get("compute")!;
   assert.equal(stale.message, "connection refused");
   assert.ok(Date.now() - Date.parse(stale.asOf!) < 60_000);
-  gateway.tracker.connected(true);
+  gateway.tracker.connected();
   await until(client, () => client.replica.origins.get("compute")!.state === "resyncing");
   gateway.tracker.batch(batch([], { revision: 31n, synced: true }));
   await until(client, () => client.replica.origins.get("compute")!.state === "live");
