@@ -28,7 +28,7 @@ export function openRaw(client: Client, path: string, metadata: Metadata, deadli
 
 /** The metadata to pass on: as received, with the address of whoever began the call. FAILED_PRECONDITION on a loop. */
 export function forwardedMetadata(received: Metadata, peer: string): Metadata {
-  const hops = Number(received.get(HOPS_KEY)[0] ?? 0) + 1;
+  const hops = Math.max(0, Number(received.get(HOPS_KEY)[0] ?? 0)) + 1;
   if (!(hops <= HOPS_MAX)) throw failedPrecondition("FORWARD_LOOP", "the call was passed on too often");
   const metadata = received.clone();
   metadata.set(PEER_KEY, peer);
