@@ -1,5 +1,4 @@
-import type { ChannelCredentials, Client } from "@grpc/grpc-js";
-import { connectRaw } from "../../services/common/rpc/proxy/raw.ts";
+import type { Client } from "@grpc/grpc-js";
 import {
   OPERATIONS_SERVICE,
   noSuchService,
@@ -18,23 +17,6 @@ export interface CommandRouter {
 
 export function createRouter(clients: ReadonlyMap<string, Client>): CommandRouter {
   return { services: [...clients.keys()], client: (service) => clients.get(service) };
-}
-
-/** Connects to each service (at its first call) by its address. Ends with `close`. */
-export function connectServices(
-  addresses: ReadonlyMap<string, string>,
-  credentials: ChannelCredentials,
-): CommandRouter & { close(): void } {
-  const clients = new Map<string, Client>();
-  for (const [service, address] of addresses) {
-    clients.set(service, connectRaw(address, credentials, { serverName: service }));
-  }
-  return {
-    ...createRouter(clients),
-    close: () => {
-      for (const client of clients.values()) client.close();
-    },
-  };
 }
 
 export interface Route {

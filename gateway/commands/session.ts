@@ -24,6 +24,7 @@ export function commandFactory(shared: Pick<CommandOptions, "router" | "codec" |
       {
         ...shared,
         log: io.log,
+        peer: io.peer,
         token: () => io.token(),
         send: (frame) => io.send(frame),
         onDrain: (callback) => io.onDrain(callback),

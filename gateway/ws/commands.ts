@@ -9,6 +9,8 @@ export interface CommandIo {
   send(frame: object): boolean;
   onDrain(callback: () => void): void;
   log: Logger;
+  /** Address of the client, for the services' audit. */
+  peer: string;
   /** Adds `{m, e, s}` to the answer about an operation that is done, once the caller's mirror shows it. */
   decorateReply(method: string, body: unknown): Promise<object | undefined>;
 }

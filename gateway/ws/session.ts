@@ -69,6 +69,12 @@ export class Session implements Sink {
     return !this.#closing && this.#ws.readyState === this.#ws.OPEN;
   }
 
+  /** Address of the client, `ip:port`. */
+  get peer(): string {
+    const { remoteAddress = "", remotePort = 0 } = this.#socket;
+    return remoteAddress.includes(":") ? `[${remoteAddress}]:${remotePort}` : `${remoteAddress}:${remotePort}`;
+  }
+
   get unsentBytes(): number {
     return this.#socket.writableLength;
   }

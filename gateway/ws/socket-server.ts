@@ -104,6 +104,7 @@ export class SocketServer {
       send: (frame) => session.send(frame),
       onDrain: (callback) => void (session.drainCallbacks ??= []).push(callback),
       log: this.log,
+      peer: session.peer,
       decorateReply: (method, body) => decorateReply(session, method, body),
     });
   }
