@@ -1,6 +1,8 @@
 /** Integers as ProtoJSON has them: a number or a string, with fraction and exponent as long as the value is whole. */
 
 const NUMBER = /^(-?)(0|[1-9]\d*)(?:\.(\d+))?(?:[eE]([+-]?\d{1,9}))?$/;
+/** Longer than any number that a double or a 64-bit integer is written as; keeps the work per string small. */
+const TEXT_LENGTH_MAX = 400;
 /** No 64-bit integer has more digits. */
 const DIGITS_MAX = 20;
 
@@ -8,7 +10,7 @@ export type IntegerResult = bigint | "malformed" | "fraction" | "range";
 
 /** Value of a decimal number in JSON's syntax; `range` when it has more than 20 digits. */
 export function parseInteger(text: string): IntegerResult {
-  const found = NUMBER.exec(text);
+  const found = text.length > TEXT_LENGTH_MAX ? null : NUMBER.exec(text);
   if (found === null) return "malformed";
   const [, sign, whole, fraction = "", exponent = "0"] = found;
   const digits = (whole! + fraction).replace(/^0+/, "");
@@ -22,7 +24,7 @@ export function parseInteger(text: string): IntegerResult {
   return sign === "-" ? -value : value;
 }
 
-/** Whether the text has the syntax of a JSON number. */
+/** Whether the text has the syntax of a JSON number and at most 400 characters. */
 export function isNumberText(text: string): boolean {
-  return NUMBER.test(text);
+  return text.length <= TEXT_LENGTH_MAX && NUMBER.test(text);
 }

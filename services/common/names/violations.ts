@@ -2,16 +2,23 @@ import { type FieldViolation, invalidArgument } from "../errors/errors.ts";
 
 /** More bad fields than this are counted, not listed. */
 export const VIOLATIONS_MAX = 100;
+/** Of all paths and descriptions together: a small request must not make a large answer. */
+export const VIOLATIONS_LENGTH_MAX = 32 * 1024;
 
 /** Collects every bad field of a request, to be reported at once. */
 export class Violations {
   readonly list: FieldViolation[] = [];
+  #length = 0;
   #omitted = 0;
 
   /** `field`: path in proto names, for example `instance.spec.ports[0].host_port`. */
   add(field: string, description: string): this {
-    if (this.list.length < VIOLATIONS_MAX) this.list.push({ field, description });
-    else this.#omitted++;
+    const length = this.#length + field.length + description.length;
+    if (this.list.length >= VIOLATIONS_MAX || (length > VIOLATIONS_LENGTH_MAX && !this.empty)) this.#omitted++;
+    else {
+      this.#length = length;
+      this.list.push({ field, description });
+    }
     return this;
   }
 

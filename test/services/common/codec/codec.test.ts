@@ -217,3 +217,37 @@ test("descriptors are loaded once, without comments", () => {
   assert.equal(file?.proto.sourceCodeInfo, undefined);
   assert.ok(codec.registry.getService("gantry.compute.v1.ComputeService"));
 });
+
+test("hostile strings are refused in no time", () => {
+  const half = "0".repeat(500_000);
+  const startMs = performance.now();
+  for (const [field, value] of Object.entries({
+    anInt32: `1${half}1`,
+    anInt64: `1.${half}${half}1`,
+    aDouble: `1${half}`,
+    aBytes: `${"A".repeat(900_001)}=`,
+    aDuration: `${half}s`,
+    aTimestamp: `${half}Z`,
+    aMask: `${"a.".repeat(400_000)}`,
+    anAny: { "@type": `a${"/".repeat(900_000)}` },
+    int64Map: { [`1${half}`]: "" },
+    aColor: half,
+  })) {
+    violations(() => every.fromJson(EVERY, { [field]: value } as never));
+  }
+  violations(() => every.fromJsonText(EVERY, `{"aString":"${"\\".repeat(1_000_001)}`));
+  assert.ok(performance.now() - startMs < 2_000);
+});
+
+test("a small request cannot make a large answer", () => {
+  const inner = `{${Array.from({ length: 200 }, (_, index) => `"bad${index}":1`).join(",")}}`;
+  const text = nest(31, `{"everyMap":{"${"k".repeat(90)}":`, "}}", inner);
+  try {
+    every.fromJsonText(EVERY, text);
+  } catch (error) {
+    assert.ok(error instanceof GantryError);
+    assert.ok(error.message.length < 40_000, `${error.message.length}`);
+    return;
+  }
+  assert.fail("nothing was thrown");
+});

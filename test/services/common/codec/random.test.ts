@@ -159,7 +159,7 @@ test("any message goes to JSON and back unchanged", () => {
         assert.deepEqual(toBinary(every, fromText), bytes, JSON.stringify(json));
       }
     }),
-    { numRuns: 400 },
+    { numRuns: 200 },
   );
 });
 

@@ -5,7 +5,7 @@ import { GantryError } from "../../../../services/common/errors/errors.ts";
 import { checkEtag } from "../../../../services/common/names/etag.ts";
 import { applyMask } from "../../../../services/common/names/field-mask.ts";
 import { coercePageSize } from "../../../../services/common/names/page-size.ts";
-import { VIOLATIONS_MAX, Violations } from "../../../../services/common/names/violations.ts";
+import { VIOLATIONS_LENGTH_MAX, VIOLATIONS_MAX, Violations } from "../../../../services/common/names/violations.ts";
 
 const allowed = ["meta.labels", "meta.annotations", "spec.display_name", "spec.instances_max"];
 const blank = Project.fromPartial({ meta: {}, spec: {} });
@@ -105,5 +105,17 @@ test("violations", () => {
       error instanceof GantryError &&
       error.violations.length === VIOLATIONS_MAX + 1 &&
       error.violations.at(-1)?.description === "5 more bad fields are not listed",
+  );
+});
+
+test("violations are limited in length too, but the first is always told", () => {
+  const violations = new Violations().add("a", "x".repeat(VIOLATIONS_LENGTH_MAX)).add("b", "y");
+  assert.deepEqual(
+    violations.list.map((v) => v.field),
+    ["a"],
+  );
+  assert.throws(
+    () => violations.throwIfAny(),
+    (error) => error instanceof GantryError && error.violations[1]?.description === "1 more bad fields are not listed",
   );
 });
