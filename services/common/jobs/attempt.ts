@@ -69,25 +69,22 @@ async function once(work: (signal: AbortSignal) => Promise<void>, options: Attem
   if (cancel) signals.push(cancel);
   const signal = AbortSignal.any(signals);
   let giveUp: NodeJS.Timeout | undefined;
-  const ignored = new Promise<never>((_, reject) => {
-    signal.addEventListener(
-      "abort",
-      () => {
-        giveUp = setTimeout(() => {
-          options.log.error({ settleMs }, `${what} ignored its signal and is given up`);
-          reject(signal.reason as Error);
-        }, settleMs);
-      },
-      { once: true },
-    );
-  });
+  const ignored = Promise.withResolvers<never>();
+  const onAbort = (): void => {
+    giveUp = setTimeout(() => {
+      options.log.error({ settleMs }, `${what} ignored its signal and is given up`);
+      ignored.reject(signal.reason as Error);
+    }, settleMs);
+  };
+  signal.addEventListener("abort", onAbort, { once: true });
   try {
-    await Promise.race([work(signal), ignored]);
+    await Promise.race([work(signal), ignored.promise]);
   } catch (error) {
     // A client that was cut off reports its own error; the timeout is the reason for it.
     throw timeout.signal.aborted ? (timeout.signal.reason as Error) : error;
   } finally {
     clearTimeout(timer);
     clearTimeout(giveUp);
+    signal.removeEventListener("abort", onAbort);
   }
 }

@@ -20,6 +20,8 @@ export type Outcome = "ended" | "later";
 
 export interface RunEnvironment {
   store: Store;
+  /** Id of this host. */
+  host: string;
   jobs: ReadonlyMap<string, Job>;
   kinds: ReadonlyMap<string, Kind<Resource>>;
   fence: Fence;
@@ -170,16 +172,16 @@ export class Run {
     if (this.#env.draining()) throw new Interrupted("the process stops");
   }
 
-  /** The record file of the target is on this host's disk before the first effect. */
+  /** The record file of the target, where it is one of this host's, is on disk before the first effect. */
   async #persistTarget(): Promise<void> {
-    const { store, kinds, interrupt } = this.#env;
+    const { store, kinds, interrupt, host } = this.#env;
     const { targetKind } = this.#journal.record;
     const kind = kinds.get(targetKind);
     if (kind === undefined) throw new Error(`no kind ${targetKind} among the kinds the worker was given`);
     const { target } = readMetadata(this.#journal.record);
     await persistently(async () => {
       const record = await store.get(kind, target);
-      if (record) await store.persist(kind, record);
+      if (record && (kind.hostless || record.meta?.host === host)) await store.persist(kind, record);
     }, interrupt);
   }
 
@@ -199,6 +201,7 @@ export class Run {
     // Retain keeps the remains of a failure for inspection; who cancels wants them gone.
     if (record.retain && !record.cancelRequested) return;
     const left = [...record.finishedSteps];
+    let resumed = this.#resumed && this.#begun === undefined;
     let error = decodeFailure(record.failure);
     for (let name = left.pop(); name !== undefined; name = left.pop()) {
       const step = job.steps.find((each) => each.name === name);
@@ -206,6 +209,7 @@ export class Run {
       await this.#journal.write((record, metadata) => {
         record.finishedSteps = [...left, step.name];
         record.failure = encodeFailure(error);
+        if (resumed) metadata.resumes += 1;
         Object.assign(metadata, { state: OperationState.OPERATION_STATE_UNDOING, percent: -1 });
         Object.assign(metadata, {
           step: step.name,
@@ -213,6 +217,8 @@ export class Run {
           message: `undoing ${step.name}`,
         });
       });
+      if (resumed) this.#env.metrics?.resumed.inc({ job: job.name });
+      resumed = false;
       if (this.#env.draining()) throw new Interrupted("the process stops");
       try {
         await this.#undoStep(job, step, ctx);

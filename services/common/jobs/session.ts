@@ -1,6 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { DelayedError, type Job as QueueJob, WaitingError, Worker } from "bullmq";
-import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import { OperationRecord } from "../../../proto/gen/gantry/common/v1/operation.ts";
 import { connectRedis } from "../redis/connect.ts";
@@ -13,6 +12,7 @@ import type { JobLimits } from "./limits.ts";
 import type { JobMetrics } from "./metrics.ts";
 import { OperationIndex } from "./operation-index.ts";
 import { type JobData, Queues } from "./queues.ts";
+import { withCopies } from "./redis-family.ts";
 import { removeFinished } from "./retention.ts";
 import { Runner } from "./runner.ts";
 import { Sweeper } from "./sweeper.ts";
@@ -20,6 +20,7 @@ import { Sweeper } from "./sweeper.ts";
 export interface SessionOptions {
   store: Store;
   redisUrl: string;
+  host: string;
   queue: string;
   jobs: ReadonlyMap<string, Job>;
   kinds: ReadonlyMap<string, Kind<Resource>>;
@@ -42,7 +43,7 @@ export class Session {
   readonly #options: SessionOptions;
   readonly #lease: Lease;
   readonly #interrupt = new AbortController();
-  readonly #redis: Redis;
+  readonly #connections: ReturnType<typeof withCopies>;
   readonly #queues: Queues;
   readonly #runner: Runner;
   readonly #index: OperationIndex;
@@ -54,8 +55,8 @@ export class Session {
     const { store, queue, log } = options;
     this.#options = options;
     this.#lease = lease;
-    this.#redis = connectRedis(options.redisUrl, { maxRetriesPerRequest: null });
-    this.#queues = new Queues({ redis: this.#redis, prefix: store.prefix, log });
+    this.#connections = withCopies(connectRedis(options.redisUrl, { maxRetriesPerRequest: null }));
+    this.#queues = new Queues({ redis: this.#connections.redis, prefix: store.prefix, log });
     this.#index = new OperationIndex(store, queue);
     const environment = {
       ...options,
@@ -74,7 +75,7 @@ export class Session {
     const over = AbortSignal.any([stop, this.#lease.lost]);
     const onLost = (): void => {
       // First no more jobs, then an end to those that run.
-      void this.#worker?.close();
+      void this.#worker?.close(true);
       this.#interrupt.abort(this.#lease.lost.reason);
     };
     this.#lease.lost.addEventListener("abort", onLost, { once: true });
@@ -95,7 +96,7 @@ export class Session {
   #startWorker(): Worker<JobData> {
     const { store, queue, limits, log } = this.#options;
     const worker = new Worker<JobData>(queue, (job, token) => this.#process(job, token), {
-      connection: this.#redis,
+      connection: this.#connections.redis,
       prefix: store.prefix,
       concurrency: limits.concurrency,
       lockDuration: limits.lockDurationMs,
@@ -152,16 +153,18 @@ export class Session {
   async #close(): Promise<void> {
     const { limits, log } = this.#options;
     this.#draining = true;
-    const closing = this.#worker?.close();
+    // Resolves when BullMQ too is through with the jobs under way.
+    const quiet = this.#lease.lost.aborted ? undefined : this.#worker?.pause();
     const drainMs = this.#lease.lost.aborted ? 0 : limits.drainMs;
     const hurry = setTimeout(() => this.#interrupt.abort(new Error("the process stops")), drainMs);
     const idle = await within(this.#runner.idle(), drainMs + limits.settleMs + CLOSE_MARGIN_MS);
     clearTimeout(hurry);
     this.#interrupt.abort(new Error("the session is over"));
-    const closed = await within(closing, CLOSE_MARGIN_MS);
-    if (!idle || !closed) log.warn({ idle, closed }, "the queue worker was cut off");
-    // Ends what BullMQ still waits for where Redis is away.
-    this.#redis.disconnect();
+    if (!idle || !(await within(quiet, CLOSE_MARGIN_MS))) log.warn({ idle }, "the queue worker was cut off");
+    // By force: an orderly close waits for a Redis that is away for ever.
+    const closed = this.#worker?.close(true);
+    this.#connections.disconnect();
+    await within(closed, CLOSE_MARGIN_MS);
   }
 }
 

@@ -38,10 +38,11 @@ const RELEASE_TIMEOUT_MS = 1_000;
 /** Works on the queue of this service on this host while this process holds the queue's lease; stands by while another does. */
 export function startWorker(options: WorkerOptions): JobWorker {
   const queue = queueName(options.store.service, options.host);
-  const { store, redisUrl } = options;
+  const { store, redisUrl, host } = options;
   const session: SessionOptions = {
     store,
     redisUrl,
+    host,
     queue,
     jobs: new Map(options.jobs.map((job) => [job.name, job])),
     kinds: new Map(options.kinds.map((kind) => [kind.name, kind])),

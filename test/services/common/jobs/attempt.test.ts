@@ -110,3 +110,13 @@ test("work that ignores its signal is given up after a while", async () => {
   await assert.rejects(attempt(stuck, options({ timeoutMs: 20, settleMs: 40 })), /did not finish within 20 ms/);
   assert.ok(performance.now() - begun >= 55);
 });
+
+test("an abort after the work has ended is no longer its affair", async () => {
+  const interrupt = new AbortController();
+  const errors: unknown[] = [];
+  const log = pino({ level: "error" }, { write: (line: string) => void errors.push(line) });
+  await attempt(async () => {}, options({ interrupt: interrupt.signal, settleMs: 10, log }));
+  interrupt.abort(new Error("the session is over"));
+  await delay(40);
+  assert.deepEqual(errors, []);
+});

@@ -12,6 +12,7 @@ import { operationKind, UNFINISHED_SET } from "../../../../services/common/jobs/
 import { connectRedis } from "../../../../services/common/redis/connect.ts";
 import { startRedis, type TestRedis } from "../../../support/redis.ts";
 import { HOST, metadataOf, Platform, step, testJob } from "./support/platform.ts";
+import { until } from "./support/until.ts";
 
 let redis: TestRedis;
 before(async () => {
@@ -56,14 +57,6 @@ function chain(log: string[], at: Record<string, (signal: AbortSignal) => Promis
 }
 
 const forever = (signal: AbortSignal): Promise<void> => delay(60_000, undefined, { signal });
-
-async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const deadline = performance.now() + 10_000;
-  while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(`waited in vain until ${what}`);
-    await delay(5);
-  }
-}
 
 test("a job runs its steps in order and ends the operation with the job's response", async () => {
   const log: string[] = [];

@@ -1,5 +1,6 @@
 import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import type { Job } from "../../../../../services/common/jobs/api.ts";
 import { internal } from "../../../../../services/common/errors/errors.ts";
 import { step, testJob, type TestStep } from "./platform.ts";
@@ -40,6 +41,18 @@ export function planDeath(dir: string, place: string, times: number): void {
 /** Which steps ran, in order, over all processes. */
 export function events(dir: string): string[] {
   return readFileSync(join(dir, "events"), "utf8").trim().split("\n");
+}
+
+/** A job of many short steps that note their beginning and end with the process they run in. */
+export function busyJob(dir: string): Job {
+  const steps = Array.from({ length: 20 }, (_, i): TestStep =>
+    step(`step-${i}`, async (ctx) => {
+      note(dir, `begin ${process.pid} ${i}`);
+      await delay(100, undefined, { signal: ctx.signal });
+      note(dir, `end ${process.pid} ${i}`);
+    }),
+  );
+  return testJob("busy", steps);
 }
 
 function note(dir: string, line: string): void {

@@ -116,18 +116,18 @@ export class Platform implements AsyncDisposable {
     return platform;
   }
 
-  submit(id: string, changes: Partial<Submission<Instance>> & { job: string }): Promise<Operation> {
+  submit(id: string, changes: Partial<Submission<Instance>> & { job: string }, host = this.host): Promise<Operation> {
     const target = `projects/default/instances/${id}`;
     return this.operations.submit({
       verb: "create",
       kind: instanceKind,
       target,
       project: "default",
-      host: () => this.host,
+      host: () => host,
       write: async (tx) => {
         const found = await tx.get(instanceKind, target);
         if (found) return found;
-        const created = Instance.fromPartial({ meta: { name: target, host: this.host }, spec: { image: "test" } });
+        const created = Instance.fromPartial({ meta: { name: target, host }, spec: { image: "test" } });
         tx.create(instanceKind, created);
         return created;
       },
