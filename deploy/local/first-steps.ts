@@ -11,7 +11,7 @@ export function describeFirstSteps(options: StartOptions, { gateway, engineIsPri
     "",
     "In another terminal, in this folder:",
     "  npx gantry add instance web          a small machine with its own Docker engine",
-    "  npx gantry list instances",
+    "  npx gantry get instances",
     "  npx gantry exec web -- docker info",
     "  npx gantry mirror default            every change, live",
     "",

@@ -78,13 +78,35 @@ export function computeSettings(addresses: RealmAddresses): Record<string, strin
   };
 }
 
-export function gatewaySettings(
-  addresses: Pick<RealmAddresses, "redisUrl" | "compute" | "http" | "grpc">,
-): Record<string, string> {
+const LOOPBACK = /^(127(\.\d+){3}|\[::1\]|localhost):/;
+
+export interface GatewayAddresses extends Pick<RealmAddresses, "compute" | "http" | "grpc"> {
+  tlsDir: string;
+}
+
+/** On loopback HTTP is plain, so that a browser needs not be told of the realm's CA; elsewhere it never is. */
+export function gatewaySettings({ compute, http, grpc, tlsDir }: GatewayAddresses): Record<string, string> {
   return {
-    GANTRY_REDIS_URL: addresses.redisUrl,
-    GANTRY_HTTP_LISTEN: addresses.http,
-    GANTRY_GRPC_LISTEN: addresses.grpc,
-    GANTRY_SERVICES: `compute=${addresses.compute}`,
+    GANTRY_HTTP_LISTEN: http,
+    GANTRY_GRPC_LISTEN: grpc,
+    GANTRY_SERVICES: `compute=${compute}`,
+    ...(LOOPBACK.test(http)
+      ? {}
+      : { GANTRY_HTTP_TLS_CERT: join(tlsDir, "gateway.crt"), GANTRY_HTTP_TLS_KEY: join(tlsDir, "gateway.key") }),
   };
+}
+
+/** Base URL of the gateway, as a client on this machine reaches it. */
+export function gatewayUrl(http: string): string {
+  return `${LOOPBACK.test(http) ? "http" : "https"}://${reachable(http)}`;
+}
+
+/** `host:port`, with brackets where IPv6 needs them. */
+export function hostPort(host: string, port: number): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** Listening on every address is no address to connect to. */
+export function reachable(address: string): string {
+  return address.replace(/^0\.0\.0\.0:/, "127.0.0.1:").replace(/^\[::\]:/, "[::1]:");
 }

@@ -14,7 +14,7 @@ import { keepAdminContext, setUpRealm } from "./realm/set-up-realm.ts";
 import { redisMemoryMaxBytes } from "./redis/memory.ts";
 import { preparePrivateRedis } from "./redis/private-redis.ts";
 import type { Screen } from "./screen.ts";
-import { computeSettings, gatewaySettings, serviceProgram } from "./services.ts";
+import { computeSettings, gatewaySettings, gatewayUrl, hostPort, reachable, serviceProgram } from "./services.ts";
 import type { Supervisor } from "./supervise/supervisor.ts";
 
 export interface StartRealmContext {
@@ -62,8 +62,8 @@ export async function startRealm(context: StartRealmContext): Promise<StartedRea
     instanceImage,
     realmSubnet: engine.network?.realmSubnet,
     compute: `127.0.0.1:${ports.compute}`,
-    http: `${listen}:${ports.http}`,
-    grpc: `${listen}:${ports.grpc}`,
+    http: hostPort(listen, ports.http),
+    grpc: hostPort(listen, ports.grpc),
   };
   const common = { dataDir, hostName, logLevel, env, orphanSignal: "SIGTERM", inheritFd: lockFd } as const;
   await supervisor.start(
@@ -77,11 +77,11 @@ export async function startRealm(context: StartRealmContext): Promise<StartedRea
     serviceProgram("gateway", {
       ...common,
       metricsListen: `127.0.0.1:${ports.gatewayMetrics}`,
-      settings: gatewaySettings(addresses),
+      settings: gatewaySettings({ ...addresses, tlsDir: join(dataDir, "tls") }),
     }),
   );
-  const gateway = `https://${addresses.http}`;
-  const target = { contextFile: options.contextFile, address: addresses.grpc, gateway };
+  const gateway = gatewayUrl(addresses.http);
+  const target = { contextFile: options.contextFile, address: reachable(addresses.grpc), gateway };
   await keepAdminContext(realm, target, { signal, log });
   return { gateway, engineIsPrivate: engine.network !== undefined };
 }

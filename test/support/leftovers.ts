@@ -3,6 +3,7 @@ import { readdir, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { tearDownNetwork } from "../../deploy/local/engine/network.ts";
 import type { EngineNetwork } from "../../deploy/local/engine/engine-config.ts";
+import { processesWithArgument } from "../../deploy/local/process/processes.ts";
 import { runCommand } from "../../deploy/local/process/run-command.ts";
 import { waitUntil } from "../../deploy/local/process/wait-until.ts";
 
@@ -61,7 +62,7 @@ async function removeEngine(engine: Extract<Leftover, { kind: "engine" }>): Prom
 /** Kills the containers of an engine whose daemons are gone. */
 export async function endContainers(engineDir: string, cgroup: string): Promise<void> {
   // Shims first: one that lives would report a killed container to nobody and stay.
-  for (const pid of processesWith(join(engineDir, "containerd.sock"))) kill(pid);
+  for (const pid of processesWithArgument(join(engineDir, "containerd.sock"))) kill(pid);
   const groups = await cgroupsOf(cgroup);
   await waitUntil(
     async () => {
@@ -72,21 +73,6 @@ export async function endContainers(engineDir: string, cgroup: string): Promise<
     { what: `end of the containers in ${cgroup}`, timeoutMs: END_TIMEOUT_MS },
   );
   for (const group of groups) await removeCgroup(group);
-}
-
-/** Processes that name the address among their arguments. */
-function processesWith(argument: string): number[] {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((pid) => {
-      try {
-        return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").includes(argument);
-      } catch (error) {
-        if (["ENOENT", "ESRCH"].includes((error as NodeJS.ErrnoException).code ?? "")) return false;
-        throw error;
-      }
-    });
 }
 
 /** The group in each hierarchy: one of version 2, or one of each controller of version 1. */

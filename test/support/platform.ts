@@ -2,7 +2,13 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Client, credentials } from "@grpc/grpc-js";
 import { setUpRealm } from "../../deploy/local/realm/set-up-realm.ts";
-import { computeSettings, gatewaySettings, type ServiceName, serviceProgram } from "../../deploy/local/services.ts";
+import {
+  computeSettings,
+  gatewaySettings,
+  gatewayUrl,
+  type ServiceName,
+  serviceProgram,
+} from "../../deploy/local/services.ts";
 import { MirrorClient } from "../../gateway/mirror/client.ts";
 import { mintToken, type TokenClaims } from "../../services/common/auth/token.ts";
 import { loadTls } from "../../services/common/realm/tls.ts";
@@ -127,7 +133,7 @@ async function start(
     gateway: serviceProgram("gateway", {
       ...common,
       metricsListen: gatewayMetrics!,
-      settings: { ...gatewaySettings(all), ...options.settings?.gateway },
+      settings: { ...gatewaySettings({ ...all, tlsDir: join(folder.path, "tls") }), ...options.settings?.gateway },
     }),
   };
   const services: Partial<Record<ServiceName, TestService>> = {};
@@ -169,7 +175,7 @@ async function start(
     mirror: (name, token = adminToken) => {
       const abort = new AbortController();
       closers.push(() => abort.abort());
-      const url = `wss://${addresses.http}`;
+      const url = gatewayUrl(addresses.http).replace(/^http/, "ws");
       return new MirrorClient({ url, mirror: name, token: () => token, ca, signal: abort.signal });
     },
     kill: (name) => service(name).kill(),

@@ -3,6 +3,8 @@ import { delimiter } from "node:path";
 import { connect } from "node:net";
 import { Engine } from "../../../services/common/engine/engine.ts";
 import type { ProgramSpec } from "../process/program.ts";
+import { processesWithArgument } from "../process/processes.ts";
+import { waitUntil } from "../process/wait-until.ts";
 import { programPath } from "../process/find-program.ts";
 import { containerdConfig, type EngineOptions, engineConfig } from "./engine-config.ts";
 import { setUpNetwork } from "./network.ts";
@@ -33,6 +35,7 @@ export interface PrivateEngine {
 export async function preparePrivateEngine(options: PrivateEngineOptions): Promise<PrivateEngine> {
   const paths = enginePaths(options.dir);
   await mkdir(paths.dir, { recursive: true, mode: 0o711 });
+  await formerEnded(paths);
   await writeFile(paths.containerd.configFile, containerdConfig(paths));
   await writeFile(paths.configFile, `${JSON.stringify(engineConfig(paths, options), null, 2)}\n`);
   await setUpNetwork(options.network);
@@ -62,6 +65,15 @@ export async function preparePrivateEngine(options: PrivateEngineOptions): Promi
     isReady: (signal) => answers(paths.socket, signal),
   };
   return { paths, programs: [containerd, dockerd] };
+}
+
+/** Daemons that were told to end, for example since their parent was killed, hold their locks until they have. */
+async function formerEnded(paths: EnginePaths): Promise<void> {
+  const files = [paths.configFile, paths.containerd.configFile];
+  await waitUntil(async () => (files.flatMap(processesWithArgument).length === 0 ? true : undefined), {
+    what: `end of the engine that still runs in ${paths.dir}`,
+    timeoutMs: STOP_TIMEOUT_MS,
+  });
 }
 
 /** Rejects while the engine behind the socket does not answer. */
