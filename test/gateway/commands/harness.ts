@@ -15,7 +15,7 @@ const WAIT_TIMEOUT_MS = 10_000;
 export interface Frame {
   t: string;
   id?: string | number;
-  // oxlint-disable-next-line typescript/no-explicit-any
+  // oxlint-disable-next-line typescript/no-explicit-any -- tests look into frames of every shape
   [field: string]: any;
 }
 
