@@ -1,6 +1,7 @@
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { LOG_LEVELS, type LogLevel } from "../log/log.ts";
+import { DEFAULT_LIMITS, type RpcLimits } from "../rpc/limits.ts";
 import { type ConfigReader, REQUIRED } from "./config.ts";
 
 /** What every process of Gantry is told. */
@@ -16,6 +17,8 @@ export interface ProcessConfig {
   logLevel: LogLevel;
   /** How long calls that run may go on when the process is told to stop. */
   drainTimeoutMs: number;
+  /** For createGrpcServer and createProxy. */
+  rpcLimits: RpcLimits;
 }
 
 const HOST_ID = /^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$/;
@@ -41,6 +44,35 @@ export function readProcessConfig(c: ConfigReader, defaults: { metricsListen: st
       min: 0,
       max: 600_000,
     }),
+    rpcLimits: readRpcLimits(c),
+  };
+}
+
+function readRpcLimits(c: ConfigReader): RpcLimits {
+  const { defaultDeadlineMs, callsPerPrincipal, messageBytesMax, firstMessageTimeoutMs } = DEFAULT_LIMITS;
+  return {
+    defaultDeadlineMs: c.durationMs(
+      "GANTRY_RPC_DEFAULT_DEADLINE",
+      `${defaultDeadlineMs / 1_000}s`,
+      "Deadline of a unary call that came without one",
+      { min: 1_000, max: 3_600_000 },
+    ),
+    callsPerPrincipal: c.integer(
+      "GANTRY_RPC_CALLS_PER_PRINCIPAL",
+      callsPerPrincipal,
+      "Calls that one user or process may have under way at once",
+      { min: 1, max: 1_000_000 },
+    ),
+    messageBytesMax: c.sizeBytes("GANTRY_RPC_MESSAGE_MAX", String(messageBytesMax), "Largest message, either way", {
+      min: 65_536,
+      max: 2 ** 26,
+    }),
+    firstMessageTimeoutMs: c.durationMs(
+      "GANTRY_RPC_FIRST_MESSAGE_TIMEOUT",
+      `${firstMessageTimeoutMs / 1_000}s`,
+      "How long the first message of a client's stream may take",
+      { min: 1_000, max: 600_000 },
+    ),
   };
 }
 

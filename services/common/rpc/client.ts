@@ -10,10 +10,10 @@ import {
 } from "@grpc/grpc-js";
 import { cancelled, GantryError } from "../errors/errors.ts";
 import { fromServiceError } from "../errors/status.ts";
+import { DEFAULT_LIMITS } from "./limits.ts";
 
 const KEEPALIVE_TIME_MS = 20_000;
 const KEEPALIVE_TIMEOUT_MS = 10_000;
-const MESSAGE_BYTES_MAX = 4 * 1024 * 1024;
 /** A service that was restarted is found again within a second or two. */
 const RECONNECT_BACKOFF_MIN_MS = 100;
 const RECONNECT_BACKOFF_MAX_MS = 2_000;
@@ -32,6 +32,8 @@ export interface ConnectOptions {
    * Default: host of the address.
    */
   serverName?: string;
+  /** Largest message, either way. Default: 4 MiB. */
+  messageBytesMax?: number;
 }
 
 export function channelOptions(address: string, options: ConnectOptions = {}): ChannelOptions {
@@ -40,8 +42,8 @@ export function channelOptions(address: string, options: ConnectOptions = {}): C
   return {
     "grpc.keepalive_time_ms": KEEPALIVE_TIME_MS,
     "grpc.keepalive_timeout_ms": KEEPALIVE_TIMEOUT_MS,
-    "grpc.max_receive_message_length": MESSAGE_BYTES_MAX,
-    "grpc.max_send_message_length": MESSAGE_BYTES_MAX,
+    "grpc.max_receive_message_length": options.messageBytesMax ?? DEFAULT_LIMITS.messageBytesMax,
+    "grpc.max_send_message_length": options.messageBytesMax ?? DEFAULT_LIMITS.messageBytesMax,
     "grpc.initial_reconnect_backoff_ms": RECONNECT_BACKOFF_MIN_MS,
     "grpc.max_reconnect_backoff_ms": RECONNECT_BACKOFF_MAX_MS,
     "grpc.enable_channelz": 0,

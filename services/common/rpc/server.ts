@@ -10,7 +10,8 @@ import { Limiter } from "./limiter.ts";
 import { passThroughMethod } from "./pass-through.ts";
 import { addReflection } from "./reflection.ts";
 import { draining } from "./run-call.ts";
-import { BIND, type Bindable, DEFAULT_LIMITS, type RpcLimits, type Runtime } from "./runtime.ts";
+import { DEFAULT_LIMITS, type RpcLimits } from "./limits.ts";
+import { BIND, type Bindable, type Runtime } from "./runtime.ts";
 
 const KEEPALIVE_TIME_MS = 30_000;
 const KEEPALIVE_TIMEOUT_MS = 10_000;

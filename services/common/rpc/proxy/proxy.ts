@@ -14,7 +14,7 @@ import { Limiter } from "../limiter.ts";
 import { asBuffer } from "../pass-through.ts";
 import { addReflection } from "../reflection.ts";
 import { draining, TIMER_SLACK_MS } from "../run-call.ts";
-import { DEFAULT_LIMITS, type RpcLimits } from "../runtime.ts";
+import { DEFAULT_LIMITS, type RpcLimits } from "../limits.ts";
 import { bind, type GrpcServer, routeGrpcLog, serverOptions, shutDown } from "../server.ts";
 import { type DownStream, finish, pump } from "./pump.ts";
 import { connectRaw, forwardedMetadata, openRaw, type RawStream, serviceDown } from "./raw.ts";
@@ -52,7 +52,10 @@ export async function createProxy(options: ProxyOptions): Promise<GrpcServer> {
   const credentials = options.tls.channelCredentials();
   const backends = new Map<string, Backend>();
   for (const [service, address] of options.services) {
-    const client = connectRaw(address, credentials, { serverName: service });
+    const client = connectRaw(address, credentials, {
+      serverName: service,
+      messageBytesMax: limits.messageBytesMax,
+    });
     backends.set(service, { service, address, client });
   }
   routeGrpcLog(options.log);
