@@ -40,7 +40,9 @@ export class ObservationFeed {
     return this.#source.origins();
   }
 
+  /** Changed states, once the items they speak of are out: live means that everything is there. */
   takeOrigins(): OriginState[] {
+    if (!this.drained) return [];
     const origins = [...this.#origins.values()];
     this.#origins.clear();
     return origins;
