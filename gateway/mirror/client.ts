@@ -5,7 +5,7 @@ import { Replica, ReplicaError, type MirrorFrame } from "./replica.ts";
 
 const SUBPROTOCOL = "mirror.v1.json";
 const BACKOFF_MS_MIN = 250;
-const BACKOFF_MS_MAX = 10_000;
+const BACKOFF_MS_MAX = 5_000;
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 /** Without any frame (bookmarks come at least every 15 s) or ping for this long the connection counts as dead. */
