@@ -25,14 +25,10 @@ export async function authenticate(call: SurfaceCall, verify: VerifyToken): Prom
   return processOf(call) ?? raise(tokenMissing());
 }
 
-/** Address of whoever began the call. */
-export function peerOf(call: SurfaceCall): string {
-  const forwarded = call.metadata.get(PEER_KEY)[0];
-  return typeof forwarded === "string" && hasCertificate(call) ? forwarded : call.getPeer();
-}
-
-function hasCertificate(call: SurfaceCall): boolean {
-  return call.getAuthContext().sslPeerCertificate !== undefined;
+/** Address of whoever began the call. `mutualTls`: the connection is from one of our processes, whose word is taken. */
+export function peerOf(call: SurfaceCall, mutualTls: boolean): string {
+  const forwarded = mutualTls ? call.metadata.get(PEER_KEY)[0] : undefined;
+  return typeof forwarded === "string" ? forwarded : call.getPeer();
 }
 
 /** TLS has verified the certificate against the realm's CA: its common name is `<process>.<host>`. */

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { status as Code, type Metadata, type ServerUnaryCall, type ServiceError } from "@grpc/grpc-js";
+import type { Logger } from "pino";
 import { type Access, authorize, isRead, type Principal } from "../auth/principal.ts";
 import { CLOCK_LEEWAY_S } from "../auth/token.ts";
 import { cancelled, deadlineExceeded, type GantryError, unauthenticated, unavailable } from "../errors/errors.ts";
@@ -34,7 +35,9 @@ const SETTLE_TIMEOUT_MS = 10_000;
 const TIMER_MS_MAX = 2 ** 31 - 1;
 /** grpc-js notices a deadline by its own timer, which may fire this much early. */
 export const TIMER_SLACK_MS = 5;
-const CALL_ID_BYTES = 6;
+/** Ids of calls are unique over restarts and hosts, and cost nothing. */
+const CALL_ID_PREFIX = randomBytes(5).toString("hex");
+let calls = 0;
 
 /** Everything that is the same for each call: who, may they, how long, what became of it. Never throws. */
 export async function runCall<Req, Res>(
@@ -57,9 +60,11 @@ export async function runCall<Req, Res>(
       aborted.reject(reason);
     },
   };
-  const callId = randomBytes(CALL_ID_BYTES).toString("hex");
+  calls += 1;
+  const callId = `${CALL_ID_PREFIX}-${calls.toString(36)}`;
+  const { metadata } = call;
   const label = method.slice(1);
-  const peer = peerOf(call);
+  const peer = peerOf(call, runtime.mutualTls);
   const clientDeadline = Number(call.getDeadline());
   const deadline =
     clientDeadline === Infinity && !shape.streaming ? Date.now() + runtime.limits.defaultDeadlineMs : clientDeadline;
@@ -95,9 +100,7 @@ export async function runCall<Req, Res>(
       const endMs = principal.expiresMs + CLOCK_LEEWAY_S * 1_000;
       timers.push(abortAt(active, endMs, () => unauthenticated("the token has expired", "TOKEN_EXPIRED")));
     }
-    const log = runtime.log.child({ callId, method: label, subject: principal.subject });
-    const ctx = { principal, signal, deadline, log, metadata: call.metadata as Metadata, peer, method };
-    handler = shape.run(first, ctx);
+    handler = shape.run(first, contextOf(runtime.log, callId, { principal, signal, deadline, metadata, peer, method }));
     const result = await Promise.race([handler, aborted.promise]);
     done = true;
     shape.succeed(result);
@@ -149,6 +152,17 @@ export async function runCall<Req, Res>(
   // Its place is given back only when the handler is really over.
   if (handler !== undefined && error !== undefined) await settled(handler, runtime, callId, label);
   release?.();
+}
+
+/** A child logger costs more than many a call: it is made when it is first asked for. */
+function contextOf(parent: Logger, callId: string, call: Omit<CallContext, "log">): CallContext {
+  let log: Logger | undefined;
+  return {
+    ...call,
+    get log() {
+      return (log ??= parent.child({ callId, method: call.method.slice(1), subject: call.principal.subject }));
+    },
+  };
 }
 
 export function draining(): GantryError {

@@ -13,6 +13,8 @@ export interface Runtime {
   readonly limits: RpcLimits;
   readonly limiter: Limiter;
   readonly audit: ((event: AuditEvent) => void) | undefined;
+  /** Every connection has shown a certificate of the realm. */
+  readonly mutualTls: boolean;
   readonly active: Set<ActiveCall>;
   /** Set once the drain has begun: new calls are refused. */
   draining: boolean;

@@ -74,6 +74,7 @@ export async function createGrpcServer(options: GrpcServerOptions): Promise<Grpc
     limits,
     limiter: new Limiter(limits.callsPerPrincipal),
     audit: options.audit,
+    mutualTls: !options.users,
     active: new Set(),
     draining: false,
   };

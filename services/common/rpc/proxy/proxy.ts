@@ -7,7 +7,7 @@ import { cancelled, deadlineExceeded, type GantryError, invalidArgument } from "
 import { codeName, toGantryError, toStatus } from "../../errors/status.ts";
 import type { Metrics } from "../../metrics/metrics.ts";
 import type { Tls } from "../../realm/tls.ts";
-import { authenticate, PEER_KEY, peerOf } from "../authenticate.ts";
+import { authenticate, PEER_KEY } from "../authenticate.ts";
 import { methodPaths, readDescriptors } from "../descriptors.ts";
 import { Health } from "../health.ts";
 import { Limiter } from "../limiter.ts";
@@ -138,6 +138,8 @@ class Call {
     this.#limiter = limiter;
     const deadline = Number(down.getDeadline());
     down.on("cancelled", () => {
+      // grpc-js says this too after the status of a call was sent.
+      if (this.#over) return;
       const late = Date.now() + TIMER_SLACK_MS >= deadline;
       this.#end(late ? deadlineExceeded("the deadline has passed") : cancelled("the client cancelled the call"));
     });
@@ -202,7 +204,7 @@ class Call {
   }
 
   #forward(backend: Backend, first: Buffer | undefined): void {
-    const metadata = forwardedMetadata(this.#down.metadata, peerOf(this.#down));
+    const metadata = forwardedMetadata(this.#down.metadata, this.#down.getPeer());
     const up = openRaw(backend.client, this.#path, metadata, Number(this.#down.getDeadline()));
     this.#up = up;
     if (first !== undefined) up.write(first);
