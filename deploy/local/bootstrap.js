@@ -143,10 +143,14 @@ export function pinnedNode() {
   return binary;
 }
 
+/** Code that was stripped of its types and compiled once: processes start in half the time and without the compiler in memory. */
+const compileCache = join(root, "node_modules", ".cache", "gantry-compiled");
+
 /** Runs a TypeScript file of the checkout under the pinned Node; ends as it ends. */
 export function handOver(file, args) {
   const child = spawn(pinnedNode(), ["--disable-warning=ExperimentalWarning", join(root, file), ...args], {
     stdio: "inherit",
+    env: { NODE_COMPILE_CACHE: compileCache, ...process.env },
   });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
   child.on("error", (error) => fail(`${file} could not be started: ${error.message}`));

@@ -1,3 +1,4 @@
+import { flushCompileCache } from "node:module";
 import type { Logger } from "pino";
 import { ConfigError, type Environment } from "../config/config.ts";
 import type { ProcessConfig } from "../config/process.ts";
@@ -103,6 +104,8 @@ export async function runMain<C extends ProcessConfig>(options: MainOptions<C>):
     return;
   }
   log.info({ ...running.ready, ms: Math.round(performance.now()) }, "ready");
+  // Otherwise written at exit only, which a killed process never reaches. Nothing where NODE_COMPILE_CACHE is not set.
+  flushCompileCache();
 }
 
 function readOrExit<C extends ProcessConfig>(options: MainOptions<C>): C {
