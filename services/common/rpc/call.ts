@@ -68,7 +68,7 @@ export interface AuditEvent {
   project: string;
   /** Status code name, `OK` when it was done. */
   code: string;
-  /** ErrorInfo.reason, empty when OK. */
+  /** ErrorInfo.reason, empty when OK. `DONE_AFTER_END` with OK: the call had failed for the caller, its change was done all the same. */
   reason: string;
   durationMs: number;
 }

@@ -1,12 +1,13 @@
 import { randomBytes } from "node:crypto";
-import { status as Code, type Metadata, type ServerUnaryCall, type ServiceError } from "@grpc/grpc-js";
+import type { ServerUnaryCall, ServiceError } from "@grpc/grpc-js";
 import type { Logger } from "pino";
-import { type Access, authorize, isRead, type Principal } from "../auth/principal.ts";
+import { type Access, authorize, type Principal } from "../auth/principal.ts";
 import { CLOCK_LEEWAY_S } from "../auth/token.ts";
 import { cancelled, deadlineExceeded, type GantryError, unauthenticated, unavailable } from "../errors/errors.ts";
-import { codeName, toGantryError, toStatus } from "../errors/status.ts";
+import { toGantryError, toStatus } from "../errors/status.ts";
 import { authenticate, peerOf } from "./authenticate.ts";
-import type { AuditEvent, CallContext } from "./call.ts";
+import type { CallContext } from "./call.ts";
+import { type CallFacts, report, reportLateEffect } from "./report.ts";
 import type { ActiveCall, Runtime } from "./runtime.ts";
 import { targetOf } from "./target.ts";
 
@@ -112,45 +113,12 @@ export async function runCall<Req, Res>(
     done = true;
     shape.fail(toStatus(error, () => undefined));
   }
-  const durationMs = performance.now() - startMs;
   for (const timer of timers) clearTimeout(timer);
   runtime.active.delete(active);
-  const code = codeName(error?.code ?? Code.OK);
-  runtime.metrics.active.dec({ method: label });
-  runtime.metrics.calls.inc({ method: label, code });
-  runtime.metrics.seconds.observe({ method: label, code }, durationMs / 1000);
-
-  const line = {
-    callId,
-    method: label,
-    kind: principal?.kind ?? "",
-    subject: principal?.subject ?? "",
-    peer,
-    target,
-    code,
-    ...(error === undefined ? {} : { reason: error.reason, message: error.message }),
-    ms: Math.round(durationMs * 10) / 10,
-  };
-  const refused = error?.code === Code.UNAUTHENTICATED || error?.code === Code.PERMISSION_DENIED;
-  if (!refused && (access === undefined || isRead(access))) runtime.log.debug(line, "call");
-  else {
-    runtime.log.info({ ...line, audit: true, tokenId: principal?.tokenId ?? "" }, "call");
-    emitAudit(runtime, {
-      time: new Date(),
-      kind: principal?.kind ?? "",
-      subject: principal?.subject ?? "",
-      tokenId: principal?.tokenId ?? "",
-      peer,
-      method,
-      target,
-      project: access?.project ?? "",
-      code,
-      reason: error?.reason ?? "",
-      durationMs,
-    });
-  }
+  const facts: CallFacts = { callId, method, principal, peer, target, access, startMs };
+  report(runtime, facts, error);
   // Its place is given back only when the handler is really over.
-  if (handler !== undefined && error !== undefined) await settled(handler, runtime, callId, label);
+  if (handler !== undefined && error !== undefined) await settled(handler, runtime, facts);
   release?.();
 }
 
@@ -169,15 +137,6 @@ export function draining(): GantryError {
   return unavailable("DRAINING", "the service is stopping: connect again");
 }
 
-/** Whatever becomes of the audit trail, the call is over and its place must be given back. */
-function emitAudit(runtime: Runtime, event: AuditEvent): void {
-  try {
-    runtime.audit?.(event);
-  } catch (error) {
-    runtime.log.error({ err: error, method: event.method }, "the audit hook failed");
-  }
-}
-
 function abortAt(active: ActiveCall, atMs: number, reason: () => GantryError): NodeJS.Timeout {
   const leftMs = atMs - Date.now();
   if (leftMs <= TIMER_MS_MAX) return setTimeout(() => active.abort(reason()), leftMs);
@@ -185,15 +144,20 @@ function abortAt(active: ActiveCall, atMs: number, reason: () => GantryError): N
   return setTimeout(() => active.abort(unavailable("STREAM_TOO_OLD", "connect again")), TIMER_MS_MAX);
 }
 
-async function settled(handler: Promise<unknown>, runtime: Runtime, callId: string, method: string): Promise<void> {
+async function settled(handler: Promise<unknown>, runtime: Runtime, facts: CallFacts): Promise<void> {
+  const { callId, method } = facts;
+  let thrown = false;
   const timer = setTimeout(() => {
     runtime.log.warn({ callId, method, timeoutMs: SETTLE_TIMEOUT_MS }, "a handler goes on after the end of its call");
   }, SETTLE_TIMEOUT_MS);
   try {
     await handler;
   } catch (error) {
+    thrown = true;
     runtime.log.trace({ err: error, callId, method }, "a handler ended after its call");
   } finally {
     clearTimeout(timer);
   }
+  // The caller was told of a cancelled or late call, and yet what it asked for was done.
+  if (!thrown) reportLateEffect(runtime, facts);
 }

@@ -6,7 +6,7 @@ import { fromServiceError } from "../../../../services/common/errors/status.ts";
 import type { AuditEvent, CallContext } from "../../../../services/common/rpc/call.ts";
 import { call, connectClient, stream } from "../../../../services/common/rpc/client.ts";
 import { bidi, clientStream, serverStream, unary } from "../../../../services/common/rpc/wrappers.ts";
-import { createFixture, EchoClient, echoDefinition, type Fixture } from "./fixture.ts";
+import { createFixture, EchoClient, echoDefinition, type Fixture, until } from "./fixture.ts";
 
 /** A request says what the handler shall do: `echo:x`, `throw:now`, `hang`... */
 async function act(request: string, ctx: CallContext): Promise<string> {
@@ -47,10 +47,11 @@ const releases: (() => void)[] = [];
 
 const access = (request: string) => {
   if (request === "access:throw") throw new Error("in access");
+  if (request.startsWith("change:")) return { role: "editor" as const, project: "p" };
   const [role = "viewer", project] = request.startsWith("as=") ? request.slice(3).split("/") : [];
   return { role: role as "viewer", ...(project === undefined ? {} : { project }) };
 };
-const rest = (request: string): string => (request.startsWith("as=") ? "echo:ok" : request);
+const rest = (request: string): string => (request.startsWith("as=") ? "echo:ok" : request.replace(/^change:/, ""));
 
 const handlers = {
   unary: unary<string, string>({ access, handler: (request, ctx) => act(rest(request), ctx) }),
@@ -263,6 +264,20 @@ test("changes are audited, reads are not, refusals are", async () => {
     ],
   );
   assert.ok(!JSON.stringify(fixture.lines).includes(viewer), "no token in the log");
+});
+
+test("a change that is done after its caller was gone is audited as done", async () => {
+  audits.length = 0;
+  hanging.length = 0;
+  await assert.rejects(call(client, "unary", "change:deaf", { token, timeoutMs: 100 }), {
+    code: Code.DEADLINE_EXCEEDED,
+  });
+  await until(() => audits.length === 1);
+  for (const release of releases.splice(0)) release();
+  await until(() => audits.length === 2);
+  const codes = audits.map(({ code, reason }) => [code, reason]);
+  assert.deepEqual(codes.slice(1), [["OK", "DONE_AFTER_END"]]);
+  assert.match(String(codes[0]), /DEADLINE_EXCEEDED|CANCELLED/);
 });
 
 test("without a token the certificate speaks, for reads only", async () => {
