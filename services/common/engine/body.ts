@@ -1,4 +1,5 @@
 import type { Readable } from "node:stream";
+import { GantryError } from "../errors/errors.ts";
 import { EngineError, engineGone } from "./errors.ts";
 import { status as Code } from "@grpc/grpc-js";
 
@@ -23,7 +24,7 @@ export async function readBytes(answer: Readable, bytesMax = ANSWER_BYTES_MAX): 
       chunks.push(chunk as Buffer);
     }
   } catch (error) {
-    if (error instanceof EngineError) throw error;
+    if (error instanceof GantryError) throw error;
     throw engineGone("reading the answer", error);
   }
   return Buffer.concat(chunks, size);

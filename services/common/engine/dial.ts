@@ -21,8 +21,9 @@ export interface DialOptions {
   upload?: Readable;
   headers?: Record<string, string>;
   hijack?: boolean;
-  /** Until the answer begins. */
+  /** Until the answer begins; with `whole`, until it has ended. */
   timeoutMs?: number;
+  whole?: boolean;
   signal?: AbortSignal | undefined;
 }
 
@@ -54,7 +55,7 @@ export function dial(docker: Docker, options: DialOptions): Promise<IncomingMess
     const forget = (): void => signal?.removeEventListener("abort", onAbort);
 
     docker.modem.dial(request(options, stop.signal), (error, result) => {
-      clearTimeout(timer);
+      if (error || !options.whole) clearTimeout(timer);
       if (error) {
         forget();
         return reject(stop.signal.aborted ? stopped() : toEngineError(what, error));
@@ -64,7 +65,10 @@ export function dial(docker: Docker, options: DialOptions): Promise<IncomingMess
       stop.signal.addEventListener("abort", () => answer.destroy(stopped()), {
         once: true,
       });
-      answer.once("close", forget);
+      answer.once("close", () => {
+        clearTimeout(timer);
+        forget();
+      });
       if (options.hijack) answer.on("error", () => answer.destroy());
       if (stop.signal.aborted) answer.destroy();
       resolve(answer);

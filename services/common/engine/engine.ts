@@ -32,7 +32,9 @@ export interface CallOptions {
   /** Sent as it is, as application/x-tar. */
   upload?: Readable;
   headers?: Record<string, string>;
+  /** Of a call: until its answer has ended. Of a stream: until its answer begins, or with `whole` until it has ended. */
   timeoutMs?: number;
+  whole?: boolean;
   signal?: AbortSignal | undefined;
 }
 
@@ -85,18 +87,18 @@ export class Engine {
 
   /** Whether the engine answers; rejects with the reason when it does not. */
   async ping(options: { timeoutMs: number; signal?: AbortSignal }): Promise<void> {
-    await readText(await dial(this.#calls, { method: "GET", path: "/_ping", ...options }));
+    await readText(await dial(this.#calls, { method: "GET", path: "/_ping", whole: true, ...options }));
   }
 
   /** One call with a JSON answer; undefined for an answer without body. A read is tried once more when its kept connection had ended. */
   async call<T>(method: Method, path: string, options: CallOptions = {}): Promise<T> {
     try {
-      return (await readJson(await this.#open(this.#calls, method, path, options))) as T;
+      return (await readJson(await this.#open(this.#calls, method, path, { ...options, whole: true }))) as T;
     } catch (error) {
       if (!isEngineUnavailable(error) || error.statusCode !== 0) throw error;
       this.forgetVersion();
       if (method !== "GET" || !isReset(error.cause)) throw error;
-      return (await readJson(await this.#open(this.#calls, method, path, options))) as T;
+      return (await readJson(await this.#open(this.#calls, method, path, { ...options, whole: true }))) as T;
     }
   }
 
@@ -127,7 +129,12 @@ export class Engine {
   }
 
   async #negotiate(): Promise<AgreedVersion> {
-    const answer = await dial(this.#calls, { method: "GET", path: "/version", timeoutMs: VERSION_TIMEOUT_MS });
+    const answer = await dial(this.#calls, {
+      method: "GET",
+      path: "/version",
+      whole: true,
+      timeoutMs: VERSION_TIMEOUT_MS,
+    });
     const engine = (await readJson(answer)) as EngineVersion;
     return { engine, api: negotiateApiVersion(engine) };
   }

@@ -17,8 +17,9 @@ export interface ContainerState {
   state: string;
   labels: Record<string, string>;
   createTime: Date | undefined;
+  /** While it runs. */
   addresses: ContainerAddress[];
-  /** Published ports only. */
+  /** Published ports only, while it runs. */
   ports: ContainerPort[];
   /** Of the last end of the main process; 0 while it never ended. */
   exitCode: number;
@@ -97,8 +98,8 @@ export function containerFromInspect(raw: Docker.ContainerInspectInfo): Containe
     state: raw.State.Status,
     labels: raw.Config.Labels ?? {},
     createTime: time(raw.Created),
-    addresses: addresses(raw.NetworkSettings.Networks),
-    ports: portsOfInspect(raw.NetworkSettings.Ports),
+    addresses: runs(raw.State.Status) ? addresses(raw.NetworkSettings.Networks) : [],
+    ports: runs(raw.State.Status) ? portsOfInspect(raw.NetworkSettings.Ports) : [],
     exitCode: raw.State.ExitCode,
     detailed: true,
     oomKilled: raw.State.OOMKilled,
@@ -122,12 +123,8 @@ export function containerFromList(raw: Docker.ContainerInfo, known?: ContainerSt
     state: raw.State,
     labels: raw.Labels ?? {},
     createTime: known?.createTime ?? new Date(raw.Created * 1000),
-    addresses: addresses(raw.NetworkSettings?.Networks ?? {}),
-    ports: sortPorts(
-      (raw.Ports ?? [])
-        .filter((port) => port.PublicPort !== undefined)
-        .map((port) => ({ hostIp: port.IP, hostPort: port.PublicPort, port: port.PrivatePort, protocol: port.Type })),
-    ),
+    addresses: runs(raw.State) ? addresses(raw.NetworkSettings?.Networks ?? {}) : [],
+    ports: runs(raw.State) ? portsOfList(raw.Ports ?? []) : [],
     exitCode: exitCodeOfStatus(raw.Status) ?? known?.exitCode ?? 0,
   };
 }
@@ -200,6 +197,22 @@ function addresses(networks: Record<string, RawAddress>): ContainerAddress[] {
       mac: raw.MacAddress ?? "",
     }))
     .toSorted((a, b) => compare(a.network, b.network));
+}
+
+/**
+ * Whether the container has addresses and ports. Of one that does not run, the engine's list may still show those of its last life (when the
+ * engine was away at its end), its inspect none.
+ */
+function runs(state: string): boolean {
+  return state === "running" || state === "paused";
+}
+
+function portsOfList(ports: Docker.Port[]): ContainerPort[] {
+  return sortPorts(
+    ports
+      .filter((port) => port.PublicPort !== undefined)
+      .map((port) => ({ hostIp: port.IP, hostPort: port.PublicPort, port: port.PrivatePort, protocol: port.Type })),
+  );
 }
 
 function portsOfInspect(ports: Record<string, { HostIp: string; HostPort: string }[] | null> | null): ContainerPort[] {

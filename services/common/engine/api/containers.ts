@@ -101,7 +101,7 @@ export async function unpauseContainer(engine: Engine, ref: string, limits: Limi
 export async function waitContainer(engine: Engine, ref: string, limits: Limits = {}): Promise<number> {
   const path = `/containers/${encodeURIComponent(ref)}/wait`;
   // Not on the connections for short calls: it may take long.
-  const answer = await engine.stream("POST", path, { ...limits, query: { condition: "not-running" } });
+  const answer = await engine.stream("POST", path, { ...limits, whole: true, query: { condition: "not-running" } });
   return ((await readJson(answer)) as { StatusCode: number }).StatusCode;
 }
 

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
-import { internal } from "../../errors/errors.ts";
+import { GantryError, internal } from "../../errors/errors.ts";
 import { findContainer } from "../api/containers.ts";
 import { listImages } from "../api/images.ts";
 import { findNetwork } from "../api/networks.ts";
@@ -159,7 +159,7 @@ export class EngineObserver {
   }
 
   async #read(events: AsyncIterable<EngineEvent>): Promise<never> {
-    for await (const event of events) {
+    for await (const event of fromEngine(events)) {
       if (this.#queued === undefined) {
         this.#applyNow(event);
       } else {
@@ -293,5 +293,14 @@ export class EngineObserver {
     if (this.#status.state === state && this.#status.message === message) return;
     this.#status = { state, message, since: new Date() };
     for (const listener of this.#statusListeners) listener(this.#status);
+  }
+}
+
+/** What breaks the stream is told as what it means: the engine is gone. */
+async function* fromEngine<T>(events: AsyncIterable<T>): AsyncGenerator<T> {
+  try {
+    yield* events;
+  } catch (error) {
+    throw error instanceof GantryError ? error : engineGone("GET /events", error);
   }
 }
