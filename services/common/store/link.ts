@@ -1,5 +1,7 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { status as Code } from "@grpc/grpc-js";
 import type { Redis } from "ioredis";
-import { unavailable } from "../errors/errors.ts";
+import { GantryError, unavailable } from "../errors/errors.ts";
 import { waitReady } from "../redis/connect.ts";
 import { redisFailure } from "../redis/errors.ts";
 import { runScript } from "../redis/script.ts";
@@ -9,6 +11,7 @@ import type { LogIdentity } from "./identity.ts";
 
 /** A call waits this long for Redis to come back, and this long for its reply. */
 export const REDIS_TIMEOUT_MS = 5_000;
+const RETRY_MS = 20;
 
 /** Options of every connection that a store opens: a lost connection fails what was sent, so that nothing is ever sent twice. */
 export const LINK_OPTIONS = {
@@ -56,18 +59,22 @@ export class RedisLink {
     return reply;
   }
 
-  /** As read, whatever the log is. A read has no effect, so it is asked again once when the connection broke. */
+  /** As read, whatever the log is. A read has no effect, so it is asked again when the connection breaks, for REDIS_TIMEOUT_MS. */
   async readAny(script: Script, keys: string[], args: ScriptArgument[]): Promise<Reply> {
-    for (let attempt = 0; ; attempt++) {
+    const endMs = performance.now() + REDIS_TIMEOUT_MS;
+    for (;;) {
       await this.ready();
       try {
         const reply = (await runScript(this.redis, script, keys, args)) as Reply;
         this.clock.observe(Number(text(reply[2])), Number(text(reply[3])));
         return reply;
       } catch (error) {
-        if (attempt === 0 && this.redis.status !== "ready") continue;
-        throw redisFailure(error);
+        const failure = redisFailure(error);
+        if (!(failure instanceof GantryError) || failure.code !== Code.UNAVAILABLE || performance.now() > endMs)
+          throw failure;
       }
+      // A broken connection is not always known to be one at once.
+      await delay(RETRY_MS);
     }
   }
 }

@@ -25,7 +25,7 @@ import type { LogLimits } from "./log/janitor.ts";
 import { LOG_LIMITS, runJanitor } from "./log/janitor.ts";
 import type { LogHold } from "./log/hold.ts";
 import { holdLog } from "./log/hold.ts";
-import type { LogPosition } from "./log/read-log.ts";
+import type { LogChunk, LogPosition } from "./log/read-log.ts";
 import { logPosition, readLog } from "./log/read-log.ts";
 import type { TailEntry } from "./log/tail.ts";
 import { LogTail } from "./log/tail.ts";
@@ -173,7 +173,7 @@ export class StoreHandle implements Store {
     this.#reader.disconnect();
     this.#bulk.disconnect();
     await Promise.allSettled(this.#running);
-    await this.#files.drain();
+    await this.#files.close();
   }
 
   get state(): StoreState {
@@ -224,9 +224,9 @@ export class StoreHandle implements Store {
     return this.#records.readPage(kind, prefix, after, size);
   }
 
-  /** At most `count` entries of the log behind a revision, from Redis. */
-  readLog(after: number, count: number): Promise<TailEntry[]> {
-    return readLog(this.#bulk, this.keys.log, after, count);
+  /** At most `count` entries of the log behind a revision, and about `bytes` of them, from Redis. */
+  readLog(after: number, count: number, bytes: number): Promise<LogChunk> {
+    return readLog(this.#bulk, this.keys.log, after, count, bytes);
   }
 
   /** What the log is now. */

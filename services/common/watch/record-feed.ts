@@ -2,15 +2,18 @@ import { status as Code } from "@grpc/grpc-js";
 import type { WatchRequest } from "../../../proto/gen/gantry/common/v1/watch.ts";
 import { GantryError } from "../errors/errors.ts";
 import type { EventView } from "../store/log/event.ts";
+import { parseEvents } from "../store/log/event.ts";
+import type { LogChunk } from "../store/log/read-log.ts";
 import type { TailEntry } from "../store/log/tail.ts";
 import type { StoreHandle } from "../store/store.ts";
 import type { BatchTrailer } from "./batch.ts";
-import { BATCH_EVENTS, EventBuffer } from "./batch.ts";
+import { BATCH_BYTES, BATCH_EVENTS, EventBuffer } from "./batch.ts";
 import type { WatchFilter } from "./filter.ts";
 import { snapshotEvent } from "./snapshot-event.ts";
 
 const PAGE_RECORDS = 500;
-const READ_ENTRIES = 2_000;
+/** Chunks of the log under way from Redis for one watcher. */
+const CHUNKS_AHEAD = 4;
 
 /** `idle`: ask again when the tail or the store's state has changed. `retry`: Redis cannot be asked now, ask again soon. */
 export type FeedStep = { events: Buffer[]; trailer: BatchTrailer } | "idle" | "retry";
@@ -35,7 +38,7 @@ export class RecordFeed {
   #logId = "";
   #position = 0;
   #whole = false;
-  #prefetched: { after: number; entries: Promise<TailEntry[]> } | undefined;
+  #ahead: { after: number; end: number; chunk: Promise<LogChunk> }[] = [];
 
   constructor(options: RecordFeedOptions) {
     this.#options = options;
@@ -129,63 +132,93 @@ export class RecordFeed {
   /** The next part of the log, not beyond `limit`; idle when there is none yet. */
   async *#next(limit: number, sent: SentVersions | undefined): AsyncGenerator<FeedStep, void, void> {
     if (this.#options.store.tail.logId !== this.#logId) throw new Restart();
-    let entries: TailEntry[];
+    let parts: LogPart[];
     try {
-      entries = await this.#read();
+      parts = await this.#read(limit);
     } catch (error) {
       if (!isUnavailable(error)) throw error;
       yield "retry";
       return;
     }
-    if (entries.length === 0) yield "idle";
-    else yield* this.#send(limit === Infinity ? entries : entries.filter(({ revision }) => revision <= limit), sent);
+    if (parts.length === 0) yield "idle";
+    else yield* this.#send(parts, sent);
   }
 
-  async *#send(entries: TailEntry[], sent: SentVersions | undefined): AsyncGenerator<FeedStep, void, void> {
+  async *#send(parts: LogPart[], sent: SentVersions | undefined): AsyncGenerator<FeedStep, void, void> {
     const { filter } = this.#options;
     const buffer = new EventBuffer();
     const accept = (view: EventView): boolean => (sent?.get(keyOf(view)) ?? 0) < view.revision;
-    for (const entry of entries) {
-      if (filter.everything && (sent === undefined || sent.size === 0)) buffer.add(entry.data);
-      else for (const event of filter.apply(entry.data, entry.views, accept)) buffer.add(event);
-      this.#position = entry.revision;
+    const unread = filter.everything && (sent === undefined || sent.size === 0);
+    for (const part of parts) {
+      if (unread) buffer.add(part.data, part.count);
+      else for (const event of filter.apply(part.data, part.views, accept)) buffer.add(event);
+      this.#position = part.last;
       if (buffer.full) yield { events: buffer.take(), trailer: this.bookmark };
     }
     if (!buffer.empty) yield { events: buffer.take(), trailer: this.bookmark };
   }
 
-  /** The next entries: from memory where they are there, from Redis otherwise. */
-  async #read(): Promise<TailEntry[]> {
+  /** What comes next, not beyond `limit`: from memory where it is there, from Redis otherwise. */
+  async #read(limit: number): Promise<LogPart[]> {
     const { tail } = this.#options.store;
     const next = this.#position + 1;
     if (next > tail.last) return [];
-    if (next < tail.first) return this.#readLog();
-    const entries: TailEntry[] = [];
-    for (let entry = tail.at(next); entry !== undefined && entries.length < BATCH_EVENTS;) {
-      entries.push(entry);
-      entry = tail.at(next + entries.length);
-    }
-    return entries;
+    if (next < tail.first) return [await this.#readLog(limit)];
+    const parts: LogPart[] = [];
+    const end = Math.min(limit, tail.last, next + BATCH_EVENTS - 1);
+    for (let revision = next; revision <= end; revision++) parts.push(tailPart(tail.at(revision)!));
+    return parts;
   }
 
-  /** From Redis; the chunk behind is asked for while this one is sent. */
-  async #readLog(): Promise<TailEntry[]> {
+  /** From Redis; the chunks behind are asked for while this one is sent: revisions follow each other, so it is known where they begin. */
+  async #readLog(limit: number): Promise<LogPart> {
     const { store } = this.#options;
     const after = this.#position;
-    const ahead = this.#prefetched?.after === after ? this.#prefetched.entries : store.readLog(after, READ_ENTRIES);
-    this.#prefetched = undefined;
-    const entries = await ahead;
-    if (store.tail.logId !== this.#logId || entries[0]?.revision !== after + 1) throw new Restart();
-    const last = entries.at(-1)!.revision;
-    if (last - after !== entries.length) throw new Restart();
-    if (last + 1 < store.tail.first) {
-      const next = store.readLog(last, READ_ENTRIES);
-      // A failure is met where the chunk is taken; nobody may take it.
-      next.catch(() => undefined);
-      this.#prefetched = { after: last, entries: next };
+    if (this.#ahead[0]?.after !== after) this.#ahead = [];
+    for (let from = after; this.#ahead.length < CHUNKS_AHEAD;) {
+      from = this.#ahead.at(-1)?.end ?? from;
+      if (from >= Math.min(limit, store.tail.last)) break;
+      const end = Math.min(limit, from + BATCH_EVENTS);
+      const chunk = store.readLog(from, end - from, BATCH_BYTES);
+      // A failure is met where the chunk is taken; it may never be.
+      chunk.catch(() => undefined);
+      this.#ahead.push({ after: from, end, chunk });
     }
-    return entries;
+    const { first, last, count, data } = await this.#ahead.shift()!.chunk;
+    if (store.tail.logId !== this.#logId || first !== after + 1 || last - after !== count) throw new Restart();
+    return logPart(last, count, data);
   }
+}
+
+/** Whole writes that follow each other. */
+interface LogPart {
+  last: number;
+  /** Of events, or at least of writes. */
+  count: number;
+  data: Buffer;
+  readonly views: EventView[];
+}
+
+function tailPart(entry: TailEntry): LogPart {
+  return {
+    last: entry.revision,
+    count: 1,
+    data: entry.data,
+    get views() {
+      return entry.views;
+    },
+  };
+}
+
+function logPart(last: number, count: number, data: Buffer): LogPart {
+  return {
+    last,
+    count,
+    data,
+    get views() {
+      return parseEvents(data);
+    },
+  };
 }
 
 function keyOf({ kind, name }: { kind: string; name: string }): string {

@@ -44,6 +44,7 @@ interface Task {
 interface Waiter {
   version: number;
   resolve: () => void;
+  reject: (error: Error) => void;
 }
 
 /**
@@ -134,17 +135,14 @@ export class RecordFiles {
   waitFor(uid: string, version: number): Promise<void> {
     if ((this.#onDisk.get(uid)?.version ?? 0) >= version) return Promise.resolve();
     return new Promise((resolve, reject) => {
-      const waiter: Waiter = {
-        version,
-        resolve: () => {
-          clearTimeout(timer);
-          resolve();
-        },
-      };
-      const timer = setTimeout(() => {
+      const end = (work: () => void): void => {
+        clearTimeout(timer);
         this.#forget(uid, waiter);
-        reject(unavailable("RECORD_FILE_LATE", "the record's file could not be written in time"));
-      }, FILE_WAIT_MS);
+        work();
+      };
+      const waiter: Waiter = { version, resolve: () => end(resolve), reject: (error) => end(() => reject(error)) };
+      const late = unavailable("RECORD_FILE_LATE", "the record's file could not be written in time");
+      const timer = setTimeout(() => waiter.reject(late), FILE_WAIT_MS);
       const waiters = this.#waiters.get(uid);
       if (waiters === undefined) this.#waiters.set(uid, [waiter]);
       else waiters.push(waiter);
@@ -154,6 +152,13 @@ export class RecordFiles {
   /** Resolves when everything taken so far is on disk. */
   async drain(): Promise<void> {
     while (this.#writing !== undefined) await this.#writing;
+  }
+
+  /** Writes what was taken so far; nobody is kept waiting for more. */
+  async close(): Promise<void> {
+    await this.drain();
+    const closed = unavailable("STORE_CLOSED", "the store was closed before the record's file was written");
+    for (const waiter of [...this.#waiters.values()].flat()) waiter.reject(closed);
   }
 
   #forget(uid: string, waiter: Waiter): void {
@@ -210,10 +215,7 @@ export class RecordFiles {
     if (bytes === undefined) this.#onDisk.delete(header.uid);
     else this.#remembered(header);
     const waiters = this.#waiters.get(header.uid) ?? [];
-    for (const waiter of waiters.filter(({ version }) => version <= header.version)) {
-      this.#forget(header.uid, waiter);
-      waiter.resolve();
-    }
+    for (const waiter of waiters.filter(({ version }) => version <= header.version)) waiter.resolve();
   }
 
   /** As #remember, but the names follow what was taken, not what was written. */

@@ -1,16 +1,35 @@
 import type { Redis } from "ioredis";
 import { waitReady } from "../../redis/connect.ts";
 import { redisFailure } from "../../redis/errors.ts";
+import { runScript } from "../../redis/script.ts";
 import type { Reply } from "../link.ts";
 import { REDIS_TIMEOUT_MS, text } from "../link.ts";
-import { TailEntry } from "./tail.ts";
+import { READ_LOG } from "../lua/read-log.ts";
 
-/** At most `count` entries behind a revision. */
-export async function readLog(redis: Redis, key: string, after: number, count: number): Promise<TailEntry[]> {
+/** Whole writes that follow each other in the log. */
+export interface LogChunk {
+  count: number;
+  /** Of no meaning when there are none. */
+  first: number;
+  last: number;
+  /** Their events, encoded, as they stand in a WatchResponse. */
+  data: Buffer;
+}
+
+/** At most `count` entries behind a revision, and at most `bytes` of them, or one that is larger. */
+export async function readLog(
+  redis: Redis,
+  key: string,
+  after: number,
+  count: number,
+  bytes: number,
+): Promise<LogChunk> {
   try {
     await waitReady(redis, REDIS_TIMEOUT_MS);
-    const reply = await redis.callBuffer("XRANGE", key, `(${after}-0`, "+", "COUNT", count);
-    return (reply as [Buffer, [Buffer, Buffer]][]).map(([id, [, data]]) => new TailEntry(revisionOf(id), data));
+    const reply = (await runScript(redis, READ_LOG, [key], [after, count, bytes])) as Reply;
+    if (reply[0] === 0) return { count: 0, first: 0, last: after, data: Buffer.alloc(0) };
+    const [first, last, data] = reply.slice(1) as Buffer[];
+    return { count: Number(reply[0]), first: revisionOf(first!), last: revisionOf(last!), data: data! };
   } catch (error) {
     throw redisFailure(error);
   }
