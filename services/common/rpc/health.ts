@@ -1,13 +1,22 @@
-import type { Server, ServerUnaryCall, ServerWritableStream, sendUnaryData } from "@grpc/grpc-js";
-import { status as Code } from "@grpc/grpc-js";
+import {
+  type Client,
+  Metadata,
+  type MethodDefinition,
+  type sendUnaryData,
+  type Server,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  status as Code,
+} from "@grpc/grpc-js";
 import { service as healthDefinition } from "grpc-health-check";
 import { GantryError, resourceExhausted } from "../errors/errors.ts";
-import { toStatus } from "../errors/status.ts";
+import { fromServiceError, toStatus } from "../errors/status.ts";
 import { draining } from "./run-call.ts";
 
 export type ServingStatus = "SERVING" | "NOT_SERVING";
 
 const WATCHERS_MAX = 1_000;
+const CHECK_TIMEOUT_MS = 2_000;
 
 interface HealthRequest {
   service: string;
@@ -17,12 +26,17 @@ interface HealthResponse {
 }
 type Watcher = ServerWritableStream<HealthRequest, HealthResponse>;
 
+/** State of a service that another process has; undefined when it is not known at all. */
+export type AskElsewhere = (service: string) => Promise<ServingStatus | undefined>;
+
 /** grpc.health.v1: needs no token, tells nothing but the state. The service named '' is the whole process. */
 export class Health {
   readonly #status = new Map<string, ServingStatus>();
   readonly #watchers = new Set<Watcher>();
+  readonly #elsewhere: AskElsewhere;
 
-  constructor(services: readonly string[]) {
+  constructor(services: readonly string[], elsewhere: AskElsewhere = async () => undefined) {
+    this.#elsewhere = elsewhere;
     for (const service of ["", ...services]) this.#status.set(service, "SERVING");
   }
 
@@ -47,9 +61,14 @@ export class Health {
   addTo(server: Server): void {
     server.addService(healthDefinition, {
       check: (call: ServerUnaryCall<HealthRequest, HealthResponse>, callback: sendUnaryData<HealthResponse>) => {
-        const status = this.#status.get(call.request.service);
-        if (status !== undefined) callback(null, { status });
-        else callback(toStatus(unknownService(call.request.service), () => undefined));
+        const { service } = call.request;
+        const answer = (status: ServingStatus | undefined): void => {
+          if (status !== undefined) callback(null, { status });
+          else callback(toStatus(unknownService(service), () => undefined));
+        };
+        const status = this.#status.get(service);
+        if (status !== undefined) answer(status);
+        else this.#elsewhere(service).then(answer, () => answer("NOT_SERVING"));
       },
       list: (_call: unknown, callback: sendUnaryData<{ statuses: Record<string, HealthResponse> }>) => {
         const statuses = Object.fromEntries([...this.#status].map(([name, status]) => [name, { status }]));
@@ -69,6 +88,29 @@ export class Health {
       },
     });
   }
+}
+
+/** Asks another process for the state of one of its services. Rejects when it can't be reached in time. */
+export function checkHealth(client: Client, service: string): Promise<ServingStatus> {
+  const { path, requestSerialize, responseDeserialize } = healthDefinition["Check"] as MethodDefinition<
+    HealthRequest,
+    { status: ServingStatus }
+  >;
+  const options = { deadline: Date.now() + CHECK_TIMEOUT_MS };
+  return new Promise((resolve, reject) => {
+    client.makeUnaryRequest(
+      path,
+      requestSerialize,
+      responseDeserialize,
+      { service },
+      new Metadata(),
+      options,
+      (error, response) => {
+        if (error === null && response !== undefined) resolve(response.status);
+        else reject(fromServiceError(error));
+      },
+    );
+  });
 }
 
 function unknownService(service: string): GantryError {

@@ -9,7 +9,7 @@ import type { Metrics } from "../../metrics/metrics.ts";
 import type { Tls } from "../../realm/tls.ts";
 import { authenticate, PEER_KEY } from "../authenticate.ts";
 import { methodPaths, readDescriptors } from "../descriptors.ts";
-import { Health } from "../health.ts";
+import { checkHealth, Health } from "../health.ts";
 import { Limiter } from "../limiter.ts";
 import { asBuffer } from "../pass-through.ts";
 import { addReflection } from "../reflection.ts";
@@ -86,9 +86,13 @@ export async function createProxy(options: ProxyOptions): Promise<GrpcServer> {
     return backend;
   }
 
-  const health = new Health([]);
-  health.addTo(server);
   const routed = new Set(paths.filter(({ service }) => isRouted(service, backends)).map(({ service }) => service));
+  // Of the services behind this address the state is theirs, asked for at each check.
+  const health = new Health([], async (service) => {
+    const backend = routed.has(service) ? backends.get(serviceOfPackage(service) ?? "") : undefined;
+    return backend && checkHealth(backend.client, service);
+  });
+  health.addTo(server);
   addReflection(server, [...routed, "grpc.health.v1.Health"]);
   const port = await bind(server, options.listen, options.tls.userServerCredentials());
   const { host } = splitHostPort(options.listen);

@@ -20,6 +20,7 @@ import type { CallContext } from "../../../../services/common/rpc/call.ts";
 import { call, connectClient, stream } from "../../../../services/common/rpc/client.ts";
 import { forwardOne, forwardStream } from "../../../../services/common/rpc/proxy/forward.ts";
 import { createProxy } from "../../../../services/common/rpc/proxy/proxy.ts";
+import { checkHealth } from "../../../../services/common/rpc/health.ts";
 import { connectRaw } from "../../../../services/common/rpc/proxy/raw.ts";
 import type { GrpcServer } from "../../../../services/common/rpc/server.ts";
 import { bidi, clientStream, serverStream, unary } from "../../../../services/common/rpc/wrappers.ts";
@@ -335,6 +336,17 @@ test("a service that is down is named, and found again", async () => {
   through.close();
   await second.drain(500);
   again.close();
+});
+
+test("health of the services behind the one address", async () => {
+  const raw = connectRaw(proxy.address, fixture.userCredentials());
+  assert.equal(await checkHealth(raw, ""), "SERVING");
+  assert.equal(await checkHealth(raw, "gantry.compute.v1.ComputeService"), "SERVING");
+  service.setHealth("NOT_SERVING", "gantry.compute.v1.ComputeService");
+  assert.equal(await checkHealth(raw, "gantry.compute.v1.ComputeService"), "NOT_SERVING");
+  service.setHealth("SERVING");
+  await assert.rejects(checkHealth(raw, "gantry.nothing.v1.Nothing"), { code: Code.NOT_FOUND });
+  raw.close();
 });
 
 test("a handler passes its call on to another host", async () => {
