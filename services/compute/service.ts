@@ -117,6 +117,7 @@ export async function createComputeService(main: MainContext<ComputeConfig>): Pr
     log,
     metrics,
     signal,
+    limits: config.rpcLimits,
   });
   endpoints["compute"] = config.endpoint || server.address;
   await keeper.register();
