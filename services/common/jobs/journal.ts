@@ -43,16 +43,15 @@ export class Journal {
   }
 
   /** Changes the operation in one write. `change` may run more than once. */
-  write(change: (record: OperationRecord, metadata: OperationMetadata) => void, durable = false): Promise<void> {
-    return this.commit(async (record, metadata) => change(record, metadata), durable);
+  write(change: (record: OperationRecord, metadata: OperationMetadata) => void): Promise<void> {
+    return this.commit(async (record, metadata) => change(record, metadata));
   }
 
   /** As `write`, with other records changed in the same transaction. Nothing is written once the operation is done. */
   commit(
     change: (record: OperationRecord, metadata: OperationMetadata, tx: Transaction) => Promise<void>,
-    durable = false,
   ): Promise<void> {
-    const options: CommitOptions = { fence: this.#options.fence, durable };
+    const options: CommitOptions = { fence: this.#options.fence };
     return this.#enqueue(async () => {
       const pending = this.#takePending();
       this.#record = await this.#options.store.transact(async (tx) => {

@@ -8,6 +8,7 @@ import { endOperation, type Hooks } from "./ending.ts";
 import { decodeFailure, encodeFailure, isCancellation, stepFailure, withUndoProblem } from "./failure.ts";
 import { Interrupted } from "./interrupted.ts";
 import { Journal } from "./journal.ts";
+import { operationKind } from "./kind.ts";
 import type { JobLimits } from "./limits.ts";
 import { operationOf, OperationState, readMetadata } from "./metadata.ts";
 import type { JobMetrics } from "./metrics.ts";
@@ -165,24 +166,28 @@ export class Run {
       Object.assign(metadata, { step: step.name, stepIndex: job.steps.indexOf(step) + 1, stepCount: job.steps.length });
       if (first && this.#resumed) metadata.resumes += 1;
       metadata.startTime ??= tx.now;
-    }, first);
-    await (first ? Promise.all([write, this.#persistTarget()]) : write);
+    });
+    await (first ? Promise.all([write, this.#persist()]) : write);
     if (first && this.#resumed) this.#env.metrics?.resumed.inc({ job: job.name });
     if (this.#journal.record.cancelRequested) throw cancelled("the operation was cancelled");
     if (this.#env.draining()) throw new Interrupted("the process stops");
   }
 
-  /** The record file of the target, where it is one of this host's, is on disk before the first effect. */
-  async #persistTarget(): Promise<void> {
+  /** What Redis may lose is on this host's disk before the first effect: the operation, and its target where that is of this host. */
+  async #persist(): Promise<void> {
     const { store, kinds, interrupt, host } = this.#env;
-    const { targetKind } = this.#journal.record;
-    const kind = kinds.get(targetKind);
-    if (kind === undefined) throw new Error(`no kind ${targetKind} among the kinds the worker was given`);
-    const { target } = readMetadata(this.#journal.record);
-    await persistently(async () => {
-      const record = await store.get(kind, target);
-      if (record && (kind.hostless || record.meta?.host === host)) await store.persist(kind, record);
-    }, interrupt);
+    const { record } = this.#journal;
+    const kind = kinds.get(record.targetKind);
+    if (kind === undefined) throw new Error(`no kind ${record.targetKind} among the kinds the worker was given`);
+    const { target } = readMetadata(record);
+    const persistTarget = async (): Promise<void> => {
+      const resource = await store.get(kind, target);
+      if (resource && (kind.hostless || resource.meta?.host === host)) await store.persist(kind, resource);
+    };
+    await Promise.all([
+      persistently(() => store.persist(operationKind, record), interrupt),
+      persistently(persistTarget, interrupt),
+    ]);
   }
 
   async #beginUndo(error: GantryError): Promise<void> {

@@ -3,6 +3,9 @@ import { GantryError } from "../errors/errors.ts";
 
 const TRANSIENT_CODES: ReadonlySet<Code> = new Set([Code.UNAVAILABLE, Code.DEADLINE_EXCEEDED]);
 
+/** As redis/errors.ts names it. */
+const REDIS_LIMIT = "redis maxmemory";
+
 /** A lost lease stays lost; an etag that is not the current one stays wrong. */
 const NEVER_TRANSIENT: ReadonlySet<string> = new Set(["FENCED", "ETAG_MISMATCH"]);
 
@@ -41,4 +44,11 @@ export function isTransient(error: unknown): boolean {
 /** The write was refused because the lease of the queue has passed to another process. */
 export function isFenced(error: unknown): boolean {
   return error instanceof GantryError && error.reason === "FENCED";
+}
+
+/** What runs already must not be undone because its progress can't be written for want of memory. */
+export function isRedisFull(error: unknown): boolean {
+  return (
+    error instanceof GantryError && error.code === Code.RESOURCE_EXHAUSTED && error.metadata["limit"] === REDIS_LIMIT
+  );
 }

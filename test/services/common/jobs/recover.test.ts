@@ -144,6 +144,36 @@ test("recovery", parallel, async (t) => {
       assert.equal(again.length, 6);
     }),
 
+    t.test("a full Redis holds a job up and does not fail it", async () => {
+      await using redis = await startRedis();
+      const log: string[] = [];
+      await using platform = await Platform.start({ redisUrl: redis.url, jobs: [slow(log, 300)] });
+      const operation = await platform.submit("web", { job: "slow" });
+      const connection = connectRedis(redis.url);
+      await until(() => log.includes("begin one"), "step one runs");
+      await connection.config("SET", "maxmemory", "1");
+      await delay(1_500);
+      assert.deepEqual(log, ["begin one", "end one"]);
+      await connection.config("SET", "maxmemory", "0");
+      assert.equal((await platform.ended(operation, 15_000)).result?.$case, "response");
+      assert.equal(log.filter((line) => line.startsWith("undo")).length, 0);
+      connection.disconnect();
+    }),
+
+    t.test("a delete for another host waits for the undo on the first", async () => {
+      await using redis = await startRedis();
+      const log: string[] = [];
+      await using first = await Platform.start({ redisUrl: redis.url, host: "first", jobs: [slow(log, 60_000)] });
+      const remove = testJob("remove", [step("remove", async () => void log.push("remove"))]);
+      await using second = await Platform.start({ redisUrl: redis.url, host: "second", jobs: [remove] });
+      const create = await first.submit("web", { job: "slow" });
+      await until(() => log.includes("begin one"), "step one runs");
+      const gone = await second.submit("web", { job: "remove", verb: "delete" }, "second");
+      assert.equal((await second.ended(gone)).result?.$case, "response");
+      assert.equal((await first.ended(create)).result?.$case, "error");
+      assert.deepEqual(log, ["begin one", "undo one", "remove"]);
+    }),
+
     t.test("a process that stops hands its jobs over at once", async () => {
       await using redis = await startRedis();
       const log: string[] = [];
