@@ -28,6 +28,7 @@ const parts = options.part.split(",");
 const compute = await TestCompute.start({
   env: options.jobs === undefined ? {} : { GANTRY_JOB_CONCURRENCY: options.jobs },
 });
+await compute.capabilitiesKnown();
 let lastId = 0;
 const nextId = (): string => `b${++lastId}`;
 
@@ -165,7 +166,9 @@ try {
     result["dindBurst"] = await burst(subject({}, tls), count, [1, 2, 4, count]);
   }
   const load = loadavg()[0]?.toFixed(2);
-  console.log(options.json ? JSON.stringify({ instance: result, load }) : JSON.stringify({ ...result, load }, undefined, 2));
+  console.log(
+    options.json ? JSON.stringify({ instance: result, load }) : JSON.stringify({ ...result, load }, undefined, 2),
+  );
 } finally {
   await compute[Symbol.asyncDispose]();
 }

@@ -8,7 +8,7 @@ import {
   RestartPolicy,
 } from "../../../proto/gen/gantry/compute/v1/instance.ts";
 import { LABEL_NAME, LABEL_UID } from "../../common/engine/labels.ts";
-import { INNER_ENGINE_DATA_PATH } from "../instances/container-options.ts";
+import { INNER_ENGINE_DATA_PATH, MEMORY_UNLIMITED } from "../instances/container-options.ts";
 import { STOP_TIMEOUT_DEFAULT_MS } from "../instances/limits.ts";
 
 export interface AdoptInput {
@@ -41,7 +41,7 @@ export function adoptedInstance({ container, image, host, network }: AdoptInput)
     env: environment(config.Env ?? [], image?.Config.Env ?? [], inner),
     hostname: config.Hostname,
     cpuMillis: BigInt(Math.round((hostConfig.NanoCpus ?? 0) / 1e6)),
-    memoryBytes: BigInt(Math.max(0, hostConfig.Memory ?? 0)),
+    memoryBytes: hostConfig.Memory === MEMORY_UNLIMITED ? 0n : BigInt(hostConfig.Memory ?? 0),
     pidsMax: BigInt(Math.max(0, hostConfig.PidsLimit ?? 0)),
     diskBytes: BigInt(hostConfig.StorageOpt?.["size"] ?? 0),
     networks: Object.keys(networks).filter((name) => name !== network),

@@ -25,6 +25,8 @@ export interface ReconcilerOptions {
 
 /** However quiet the engine is, everything is compared from time to time. */
 const ROUND_INTERVAL_MS = 30_000;
+/** How soon it is looked again after nothing could be done: the lease was not held yet, the engine or Redis was away. */
+const RETRY_INTERVAL_MS = 500;
 /** After a change: what belongs together mostly comes together. */
 const SETTLE_MS = 200;
 /** Nothing is concluded from what was not there a moment ago. */
@@ -40,6 +42,8 @@ export class Reconciler {
   readonly #strays: Strays;
   readonly #due = new Map<string, NodeJS.Timeout>();
   #working: Promise<void> = Promise.resolve();
+  /** Something was not looked at. */
+  #missed = false;
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
@@ -69,9 +73,14 @@ export class Reconciler {
         if (!deleted && host === tools.host && operation === "") this.#later(name, SETTLE_MS);
       }),
     ];
-    const timer = setInterval(() => this.#everything(), ROUND_INTERVAL_MS);
+    const timers = [
+      setInterval(() => this.#everything(), ROUND_INTERVAL_MS),
+      setInterval(() => {
+        if (this.#missed && this.#canWork()) this.#everything();
+      }, RETRY_INTERVAL_MS),
+    ];
     const end = (): void => {
-      clearInterval(timer);
+      for (const timer of timers) clearInterval(timer);
       for (const stop of stops) stop();
       for (const due of this.#due.values()) clearTimeout(due);
       this.#due.clear();
@@ -86,7 +95,13 @@ export class Reconciler {
     await this.#working;
   }
 
+  #canWork(): boolean {
+    const { isActive, store, tools } = this.#options;
+    return isActive() && store.state === "live" && tools.observer.status.state === "live";
+  }
+
   #everything(): void {
+    this.#missed = false;
     for (const instance of this.#options.tools.catalog.onHost(this.#options.tools.host)) {
       this.#later(instance.meta!.name, 0);
     }
@@ -104,14 +119,16 @@ export class Reconciler {
   }
 
   #enqueue(what: string, work: () => Promise<void>): void {
-    const { isActive, store, tools, log } = this.#options;
     this.#working = this.#working.then(async () => {
-      if (!isActive() || store.state !== "live" || tools.observer.status.state !== "live") return;
+      if (!this.#canWork()) {
+        this.#missed = true;
+        return;
+      }
       try {
         await work();
       } catch (error) {
         // The next round looks again.
-        log.warn({ err: error, target: what }, "not reconciled");
+        this.#options.log.warn({ err: error, target: what }, "not reconciled");
       }
     });
   }

@@ -5,7 +5,7 @@ import { containerFromInspect } from "../../common/engine/state.ts";
 import { failedPrecondition } from "../../common/errors/errors.ts";
 import type { Step } from "../../common/jobs/api.ts";
 import type { InstanceSpec } from "../../../proto/gen/gantry/compute/v1/instance.ts";
-import { enginePolicy, limits } from "../instances/container-options.ts";
+import { enginePolicy, limits, MEMORY_UNLIMITED } from "../instances/container-options.ts";
 import type { InstanceContext } from "../jobs/context.ts";
 import { needContainer } from "./find-container.ts";
 
@@ -43,12 +43,13 @@ export const updatePolicy: Step<InstanceContext> = {
 
 type Limits = Pick<InstanceSpec, "cpuMillis" | "memoryBytes" | "pidsMax">;
 
-/** In an update 0 means "as it is": no limit is -1 for memory and all processors for the processor time. */
+/** In an update 0 means "as it is", and the engine takes no other word for "no limit" than one that nothing reaches. */
 async function applyLimits(ctx: InstanceContext, spec: Limits): Promise<void> {
   const { engine } = ctx.tools;
   const wanted = limits(spec);
   const cpu = wanted.NanoCpus || (await engineInfo(engine, { signal: ctx.signal })).NCPU * NANO_CPUS;
-  const body = { ...wanted, NanoCpus: cpu, Memory: wanted.Memory || -1, MemorySwap: wanted.MemorySwap || -1 };
+  const memory = wanted.Memory || MEMORY_UNLIMITED;
+  const body = { ...wanted, NanoCpus: cpu, Memory: memory, MemorySwap: memory };
   try {
     await updateContainer(engine, await needContainer(ctx), body, { signal: ctx.signal });
   } catch (error) {
@@ -64,7 +65,7 @@ async function checkLimits(ctx: InstanceContext): Promise<void> {
   const wanted = limits(ctx.instance.spec!);
   const { Memory = 0, NanoCpus = 0 } = raw.HostConfig;
   const wrong = [
-    ...(Math.max(0, Memory) === wanted.Memory ? [] : [`memory is ${Memory} bytes`]),
+    ...(Memory === (wanted.Memory || MEMORY_UNLIMITED) ? [] : [`memory is ${Memory} bytes`]),
     ...(wanted.NanoCpus === 0 || NanoCpus === wanted.NanoCpus ? [] : [`processor is ${NanoCpus} billionths`]),
   ];
   if (wrong.length === 0) return;

@@ -11,6 +11,7 @@ import {
   type ComputeServiceServer,
   type CreateInstanceRequest,
 } from "../../../../proto/gen/gantry/compute/v1/compute.ts";
+import { type Host, HostState } from "../../../../proto/gen/gantry/compute/v1/host.ts";
 import { Instance, InstanceSpec } from "../../../../proto/gen/gantry/compute/v1/instance.ts";
 import { type Operation, OperationsClient } from "../../../../proto/gen/google/longrunning/operations.ts";
 import { listContainers, removeContainer } from "../../../../services/common/engine/api/containers.ts";
@@ -62,6 +63,8 @@ export class TestCompute implements AsyncDisposable {
   operations!: OperationsClient;
   /** Lines of the process's log that are no JSON, or say error or worse. */
   readonly complaints: string[] = [];
+  /** Shows the process's log. */
+  trace = false;
   #process: ChildProcess | undefined;
   readonly #env: Record<string, string>;
 
@@ -96,9 +99,9 @@ export class TestCompute implements AsyncDisposable {
     try {
       await compute.startProcess();
       await compute.ask("createProject", { projectId: `p${id}`, project: undefined, requestId: "" });
-      await compute.until("the host is known", async () => {
-        const host = await compute.ask("getHost", { name: `hosts/${compute.host}` });
-        return Object.keys(host.status?.capabilities ?? {}).length > 0 && host;
+      await compute.until("the host is ready", async () => {
+        const host = await compute.getHost();
+        return host?.status?.state === HostState.HOST_STATE_READY && (host.status.capacity?.cpuMillis ?? 0n) > 0n;
       });
     } catch (error) {
       await compute[Symbol.asyncDispose]();
@@ -149,6 +152,22 @@ export class TestCompute implements AsyncDisposable {
     // `call` works its types out of the client's overloads; here they come from the server's interface.
     const untyped = call as unknown as (...args: unknown[]) => Promise<AnswerOf<M>>;
     return untyped(this.client, method, request, { token: this.token, ...settings });
+  }
+
+  /** Undefined while the process has not written it yet. */
+  async getHost(): Promise<Host | undefined> {
+    try {
+      return await this.ask("getHost", { name: `hosts/${this.host}` });
+    } catch (error) {
+      if (error instanceof GantryError && error.reason === "NOT_FOUND") return undefined;
+      throw error;
+    }
+  }
+
+  /** What the host can do is found out by trying, after the start: privileged instances have to wait for it. */
+  async capabilitiesKnown(): Promise<void> {
+    const known = async () => Object.keys((await this.getHost())?.status?.capabilities ?? {}).length > 0;
+    await this.until("the host's capabilities are known", known, 60_000);
   }
 
   name(id: string): string {
@@ -267,6 +286,7 @@ export class TestCompute implements AsyncDisposable {
       createInterface({ input: child.stdout! }).on("line", (line) => {
         const entry = JSON.parse(line) as { level: string; msg: string; address?: string };
         if (entry.level !== "info" && entry.level !== "debug") this.complaints.push(line);
+        if (this.trace) process.stderr.write(`${line}\n`);
         if (entry.msg !== "ready") return;
         clearTimeout(timer);
         child.removeAllListeners("exit");
