@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Client } from "@grpc/grpc-js";
 import type { Logger } from "pino";
@@ -14,6 +13,7 @@ import { createRouter } from "./commands/router.ts";
 import type { GatewayConfig } from "./config.ts";
 import { createSocketMetrics, registerMirrorMetrics } from "./metrics.ts";
 import { followService } from "./mirror/feed.ts";
+import { HostFeeds } from "./mirror/host-feeds.ts";
 import { Mirrors } from "./mirror/mirrors.ts";
 import { UsageFeed } from "./mirror/usage-feed.ts";
 import { takeWindows } from "./mirror/window-file.ts";
@@ -61,6 +61,11 @@ export async function createContext(main: MainContext<GatewayConfig>): Promise<G
   for (const [service, client] of clients) {
     followService({ client, tracker: mirrors.trackers.get(service)!, log, signal }).catch(fail);
   }
+  const compute = mirrors.trackers.get("compute");
+  if (compute) {
+    const connect = (address: string): Client => connectClient(Client, address, credentials, { serverName: "compute" });
+    new HostFeeds({ world: mirrors.world, compute, connect, toJson, log, signal, fail }).start();
+  }
   const tickets = new Tickets();
   const sockets = new SocketServer({
     catalog: mirrors.catalog,
@@ -68,17 +73,10 @@ export async function createContext(main: MainContext<GatewayConfig>): Promise<G
     tickets,
     log,
     allowedOrigins: config.allowedOrigins,
-    whenListed: (timeoutMs) => mirrors.whenListed(timeoutMs),
+    origins: mirrors,
     createCommands: commandFactory({ router: createRouter(clients), codec }),
     metrics: createSocketMetrics(metrics.registry),
     limits: { connectionsMax: config.connectionsMax },
   });
   return { config, log, metrics, tls, verify, tickets, mirrors, sockets, clients, windowsPath, signal };
-}
-
-/** Certificate for https and wss, where one is configured. */
-export async function readHttpTls(config: GatewayConfig): Promise<{ cert: Buffer; key: Buffer } | undefined> {
-  if (config.httpCertPath === "") return undefined;
-  const [cert, key] = await Promise.all([readFile(config.httpCertPath), readFile(config.httpKeyPath)]);
-  return { cert, key };
 }

@@ -1,19 +1,21 @@
 import { type MainContext, type Running, runMain } from "../services/common/lifecycle/run-main.ts";
 import { createProxy } from "../services/common/rpc/proxy/proxy.ts";
 import { gatewayConfig, type GatewayConfig } from "./config.ts";
-import { createContext, readHttpTls } from "./context.ts";
+import { createContext } from "./context.ts";
+import { readCertificate } from "./http/certificate.ts";
 import { serveHttp } from "./http/server.ts";
 import { saveWindows } from "./mirror/window-file.ts";
 
 async function create(main: MainContext<GatewayConfig>): Promise<Running> {
   const { config, log, metrics, signal } = main;
-  const tls = await readHttpTls(config);
+  const { httpCertPath: certPath, httpKeyPath: keyPath } = config;
+  const certificate = certPath === "" ? undefined : await readCertificate(certPath, keyPath);
   const context = await createContext(main);
   const { sockets, verify, tickets, mirrors, clients } = context;
   let draining = false;
   const http = await serveHttp({
     listen: config.httpListen,
-    ...(tls ? { tls } : {}),
+    ...(certificate ? { tls: { ...certificate, certPath, keyPath } } : {}),
     sockets,
     verify,
     tickets,
@@ -31,9 +33,10 @@ async function create(main: MainContext<GatewayConfig>): Promise<Running> {
           log,
           metrics,
           signal,
+          limits: config.rpcLimits,
         });
   return {
-    ready: { http: http.address, secure: tls !== undefined, grpc: proxy?.address },
+    ready: { http: http.address, secure: certificate !== undefined, grpc: proxy?.address },
     async drain() {
       draining = true;
       await Promise.all([sockets.drain(config.drainTimeoutMs), proxy?.drain(config.drainTimeoutMs)]);

@@ -6,6 +6,7 @@ import type { Tickets } from "../../services/common/auth/tickets.ts";
 import type { VerifyToken } from "../../services/common/auth/token.ts";
 import { splitHostPort } from "../../services/common/config/values.ts";
 import type { SocketServer } from "../ws/socket-server.ts";
+import { type Certificate, followCertificate } from "./certificate.ts";
 import { PAGE } from "./page.ts";
 import { sendText } from "./respond.ts";
 import { issueTicket } from "./tickets.ts";
@@ -18,8 +19,8 @@ const BODY_BYTES_MAX = 4 * 1024;
 export interface HttpOptions {
   /** `host:port`. */
   listen: string;
-  /** PEM; absent: plain HTTP. */
-  tls?: { cert: Buffer; key: Buffer };
+  /** PEM, and where it came from: renewed files are used. Absent: plain HTTP. */
+  tls?: Certificate & { certPath: string; keyPath: string };
   sockets: SocketServer;
   verify: VerifyToken;
   tickets: Tickets;
@@ -49,9 +50,14 @@ export async function serveHttp(options: HttpOptions): Promise<HttpGateway> {
       else response.destroy();
     });
   };
-  const server = options.tls
-    ? createTlsServer({ ...settings, ...options.tls, minVersion: "TLSv1.2" }, listener)
-    : createServer(settings, listener);
+  const { tls, log } = options;
+  let stopFollowing: (() => void) | undefined;
+  let server: Server | TlsServer;
+  if (tls) {
+    const secure = createTlsServer({ ...settings, cert: tls.cert, key: tls.key, minVersion: "TLSv1.2" }, listener);
+    stopFollowing = followCertificate(secure, tls, tls, log);
+    server = secure;
+  } else server = createServer(settings, listener);
   server.on("upgrade", (request, socket, head) => options.sockets.upgrade(request, socket, head));
   const { host, port } = splitHostPort(options.listen);
   await new Promise<void>((resolve, reject) => {
@@ -65,6 +71,7 @@ export async function serveHttp(options: HttpOptions): Promise<HttpGateway> {
     address: `${name}:${bound.port}`,
     close: () =>
       new Promise((resolve) => {
+        stopFollowing?.();
         server.close(() => resolve());
         server.closeAllConnections();
       }),

@@ -80,7 +80,7 @@ export class Catalog {
     const found = this.#entries.get(definition.name);
     if (found) return found.channel;
     if (this.#entries.size >= (this.#options.mirrorsMax ?? MIRRORS_MAX)) this.#dropOneEmpty();
-    const saved = this.#saved.get(definition.name);
+    const saved = this.canContinue(definition.name) ? this.#saved.get(definition.name) : undefined;
     this.#saved.delete(definition.name);
     const matches = (item: Item): boolean => definition.matches(item);
     const mirror = new Mirror(definition.name, matches, this.budget, saved?.epoch);
@@ -106,9 +106,13 @@ export class Catalog {
     return this.#saved.has(name);
   }
 
-  /** Its observers get a new epoch and a snapshot. */
-  forgetSaved(name: string): void {
-    this.#saved.delete(name);
+  /**
+   * Whether a saved mirror can go on where it was: all that it showed must be comparable with what is there now. An origin that is not
+   * live yet has nothing to compare with, and its items would be told as deleted.
+   */
+  canContinue(name: string): boolean {
+    const origins = new Set(this.#saved.get(name)?.items.map(([, , origin]) => origin));
+    return [...origins].every((origin) => this.#options.world.origin(origin)?.state === "live");
   }
 
   /** Resolves once the mirrors show that the operation is done; false after `timeoutMs`. */

@@ -162,6 +162,12 @@ export class MirrorClient extends EventEmitter<Events> {
     await this.#subscribe(this.replica.position);
   }
 
+  /** A refusal needs no handling here: the socket will be closed with the code for it, and the next connection asks for a token again. */
+  async #refresh(): Promise<void> {
+    const refreshed = async () => this.request({ t: "refresh", token: await this.#options.token() });
+    await refreshed().catch((error: Error) => this.emit("message", { t: "refresh-failed", message: error.message }));
+  }
+
   async #subscribe(position: { e: string; s: number } | undefined): Promise<void> {
     await this.request({ t: "subscribe", m: this.#options.mirror, ...position });
   }
@@ -188,6 +194,7 @@ export class MirrorClient extends EventEmitter<Events> {
       if (waiting) return;
     }
     if (frame["t"] === "reconnect" && typeof frame["after"] === "number") this.#reconnectAfterMs = frame["after"];
+    if (frame["t"] === "expiring") void this.#refresh();
     if (frame["m"] === this.#options.mirror && typeof frame["e"] === "string" && frame["t"] !== "error") {
       this.#apply(frame as unknown as MirrorFrame);
     } else this.emit("message", frame);

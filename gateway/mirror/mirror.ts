@@ -93,7 +93,9 @@ export class Mirror {
 
   /** First content of a new mirror: nobody has seen anything yet, so there is nothing to tell. */
   fill(items: Iterable<Item>): void {
-    for (const item of items) if (this.#matches.current(item)) this.#insert(item, this.#s);
+    for (const item of items) {
+      if (this.#matches.current(item) && !this.#nodes.has(item.key)) this.#insert(item, this.#s);
+    }
   }
 
   /**

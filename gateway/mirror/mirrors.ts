@@ -37,7 +37,7 @@ export class Mirrors {
     }
     const everSynced = (service: string): boolean => this.trackers.get(service)?.everSynced ?? true;
     this.catalog = new Catalog({ world: this.world, log, everSynced, ...rest });
-    this.#unlisten = this.world.listen({ changed: () => undefined, originChanged: () => this.#originChanged() });
+    this.#unlisten = this.world.listen({ changed: () => undefined, originChanged: () => this.#look() });
   }
 
   /** True when every service that is followed was listed whole once. */
@@ -45,16 +45,19 @@ export class Mirrors {
     return [...this.trackers.values()].every((tracker) => tracker.everSynced);
   }
 
-  /** Resolves when everything was listed whole, at the latest after `timeoutMs`; true when it was. */
-  async whenListed(timeoutMs: number): Promise<boolean> {
-    if (this.listed) return true;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#waiting.add(resolve);
-    const timer = setTimeout(resolve, timeoutMs);
-    await promise;
+  /** Resolves once `check` holds, looked at whenever the state of an origin changes; false after `timeoutMs`. */
+  async when(check: () => boolean, timeoutMs: number): Promise<boolean> {
+    if (check()) return true;
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const look = (): void => {
+      if (check()) resolve(true);
+    };
+    this.#waiting.add(look);
+    const timer = setTimeout(() => resolve(false), timeoutMs);
+    const holds = await promise;
     clearTimeout(timer);
-    this.#waiting.delete(resolve);
-    return this.listed;
+    this.#waiting.delete(look);
+    return holds;
   }
 
   destroy(): void {
@@ -62,7 +65,7 @@ export class Mirrors {
     this.catalog.destroy();
   }
 
-  #originChanged(): void {
-    if (this.listed) for (const resolve of this.#waiting) resolve();
+  #look(): void {
+    for (const look of this.#waiting) look();
   }
 }

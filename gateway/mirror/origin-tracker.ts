@@ -18,8 +18,13 @@ export interface OriginTrackerOptions {
   service: string;
   toJson: ToJson;
   log: Logger;
-  /** False for a second stream of the same service (usage figures): the first one tells how its origins are. */
-  reportsOrigins?: boolean;
+  /**
+   * Which origins it tells the state of: a second stream of a service leaves that to the first, one to a host tells of the host's own
+   * origins. Default: all.
+   */
+  reports?: (origin: string) => boolean;
+  /** Observation origins that are expected, so that they are shown while nothing is heard of them. */
+  expects?: readonly string[];
 }
 
 /** Observations of one batch that become one change: at most this many. */
@@ -34,7 +39,7 @@ export class OriginTracker implements ItemSource {
   readonly #world: World;
   readonly #toJson: ToJson;
   readonly #log: Logger;
-  readonly #reportsOrigins: boolean;
+  readonly #reports: (origin: string) => boolean;
   readonly #origins = new Map<string, OriginItems>();
   /** What the source last said of its origins. */
   readonly #said = new Map<string, OriginState>();
@@ -51,10 +56,12 @@ export class OriginTracker implements ItemSource {
     this.#world = options.world;
     this.#toJson = options.toJson;
     this.#log = options.log;
-    this.#reportsOrigins = options.reportsOrigins ?? true;
-    this.#of(this.service);
+    this.#reports = options.reports ?? (() => true);
     this.#world.addSource(this);
-    this.#show(this.service, "stale", "not connected yet");
+    for (const name of [this.service, ...(options.expects ?? [])]) {
+      this.#of(name);
+      this.#show(name, "stale", "not connected yet");
+    }
   }
 
   /** True once a first list was whole, whatever came after. */
@@ -68,6 +75,11 @@ export class OriginTracker implements ItemSource {
 
   get revision(): bigint {
     return this.#revision;
+  }
+
+  /** Whether its stream tells of the origin. */
+  covers(origin: string): boolean {
+    return this.#origins.has(origin);
   }
 
   *items(): Iterable<Item> {
@@ -112,11 +124,18 @@ export class OriginTracker implements ItemSource {
     if (response.synced) this.#wholeNow();
   }
 
+  /** Its items are told as gone, but for those that another stream holds too. */
   destroy(): void {
     this.#world.removeSource(this);
     for (const [name, origin] of this.#origins) {
       origin.beginList();
-      for (const changes of origin.endList()) this.#world.commit(name, changes);
+      let elsewhere = false;
+      for (const changes of origin.endList()) {
+        const gone = changes.filter((change) => !this.#world.find(change.key));
+        elsewhere ||= gone.length < changes.length;
+        this.#world.commit(name, gone);
+      }
+      if (!elsewhere) this.#show(name, "stale", "not observed any more");
     }
   }
 
@@ -193,7 +212,7 @@ export class OriginTracker implements ItemSource {
   }
 
   #show(name: string, state: OriginView["state"], message: string, asOf?: Date): void {
-    if (!this.#reportsOrigins) return;
+    if (!this.#reports(name)) return;
     this.#world.setOrigin({ name, state, asOf: asOf ?? (this.#everSynced ? this.#lastHeard : undefined), message });
   }
 

@@ -33,7 +33,7 @@ export class UsageFeed {
     const controller = new AbortController();
     const ends = AbortSignal.any([signal, controller.signal]);
     const trackers = [...clients].map(([service, client]) => {
-      const tracker = new OriginTracker({ world, service, toJson, log, reportsOrigins: false });
+      const tracker = new OriginTracker({ world, service, toJson, log, reports: () => false });
       followService({ client, tracker, kinds, log, signal: ends }).catch(fail);
       return tracker;
     });

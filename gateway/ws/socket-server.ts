@@ -21,6 +21,13 @@ export const SUBPROTOCOL = "mirror.v1.json";
 const RECONNECT_AFTER_MS_MIN = 200;
 const RECONNECT_JITTER_MS = 3_000;
 
+export interface OriginWaiter {
+  /** True when every configured service was listed whole once. */
+  readonly listed: boolean;
+  /** Resolves once `check` holds, looked at whenever the state of an origin changes; false after `timeoutMs`. */
+  when(check: () => boolean, timeoutMs: number): Promise<boolean>;
+}
+
 export interface SocketServerOptions {
   catalog: Catalog;
   verify: VerifyToken;
@@ -28,8 +35,8 @@ export interface SocketServerOptions {
   log: Logger;
   /** Values of Origin that browsers may come from besides the gateway's own. */
   allowedOrigins: readonly string[];
-  /** Resolves once every configured service was listed whole, at the latest after `timeoutMs`; true when they were. */
-  whenListed(timeoutMs: number): Promise<boolean>;
+  /** What is known of the services. */
+  origins: OriginWaiter;
   createCommands?: CreateCommands;
   metrics?: SocketMetrics;
   limits?: Partial<SocketLimits>;
@@ -93,9 +100,10 @@ export class SocketServer {
 
   /** Waits a little after the gateway's start, so that the first snapshot is not of nothing. */
   async originsListed(mirror: string): Promise<void> {
-    const resumes = this.catalog.hasSaved(mirror);
-    const timeoutMs = resumes ? this.limits.resumeTimeoutMs : this.limits.originsTimeoutMs;
-    if (!(await this.#options.whenListed(timeoutMs)) && resumes) this.catalog.forgetSaved(mirror);
+    const { origins } = this.#options;
+    const { resumeTimeoutMs, originsTimeoutMs } = this.limits;
+    if (this.catalog.hasSaved(mirror)) await origins.when(() => this.catalog.canContinue(mirror), resumeTimeoutMs);
+    else await origins.when(() => origins.listed, originsTimeoutMs);
   }
 
   createCommands(session: Session): CommandSession | undefined {

@@ -5,11 +5,13 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { OperationRecord } from "../../proto/gen/gantry/common/v1/operation.ts";
 import { Container } from "../../proto/gen/gantry/compute/v1/engine.ts";
+import { Host } from "../../proto/gen/gantry/compute/v1/host.ts";
 import { Instance } from "../../proto/gen/gantry/compute/v1/instance.ts";
 import { Mirror, Project } from "../../proto/gen/gantry/compute/v1/project.ts";
 import { operationKind } from "../../services/common/jobs/kind.ts";
 import { issueCertificate } from "../../services/common/realm/realm.ts";
-import { instanceKind, mirrorKind, projectKind } from "../../services/compute/kinds.ts";
+import { ObservationSet } from "../../services/common/watch/observations.ts";
+import { hostKind, instanceKind, mirrorKind, projectKind } from "../../services/compute/kinds.ts";
 import { startGatewayProcess, startRealm, type GatewayProcess, type TestRealm } from "./realm.ts";
 import { held, until } from "./support.ts";
 import { RawSocket } from "./ws/raw-socket.ts";
@@ -80,6 +82,36 @@ test("mirrors of hosts and of the realm", async () => {
   await realmMirror.start();
   assert.ok(realmMirror.replica.get("docker/h1/Container/someone-elses"));
   await assert.rejects(hostMirror.start(), /mirror hosts\/h1/);
+});
+
+test("what another host observes comes from that host, found through its record", async () => {
+  const observed = new ObservationSet({ origin: "docker/h2" });
+  observed.setStatus("live");
+  observed.put({ ...container("far", "default", "running"), name: "docker/h2/Container/far" });
+  const address = await realm.startOtherHost(observed);
+  const client = realm.client(gateway);
+  await client.start();
+  const host = (id: string, compute: string) =>
+    Host.fromPartial({ meta: { name: `hosts/${id}`, host: "h1" }, status: { endpoints: { compute } } });
+  // h1's own is what the gateway is configured with: a second stream to it would tell everything twice.
+  await realm.store.transact(async (tx) => {
+    tx.create(hostKind, host("h1", "127.0.0.1:1"));
+    tx.create(hostKind, host("h2", address));
+  });
+  await until(client, () => client.replica.get("docker/h2/Container/far") !== undefined);
+  assert.equal(client.replica.origins.get("docker/h2")!.state, "live");
+  assert.equal(client.replica.origins.get("docker/h1")!.state, "live");
+  const hostMirror = realm.client(gateway, { mirror: "hosts/h2" }, { realmAdmin: true });
+  await hostMirror.start();
+  assert.deepEqual(Object.keys(held(hostMirror)).sort(), ["docker/h2/Container/far", "hosts/h2"]);
+  await realm.store.transact(async (tx) => {
+    await tx.need(hostKind, "hosts/h2");
+    tx.delete(hostKind, "hosts/h2");
+  });
+  await until(client, () => client.replica.get("docker/h2/Container/far") === undefined);
+  assert.equal(client.replica.origins.get("docker/h2")!.state, "stale");
+  client.close();
+  hostMirror.close();
 });
 
 test("a user's mirror: selectors, a changed record selects anew, a deleted one ends it", async () => {

@@ -43,6 +43,7 @@ export async function startRealm() {
   const docker = new ObservationSet({ origin: `docker/${HOST}` });
   docker.setStatus("live");
   const watch = serveWatch({ store, observations: new ObservationHub([docker]) });
+  const others: GrpcServer[] = [];
   const tls = loadTls({ dir: join(dataDir, "tls"), process: "compute" });
   const verify = await createTokenVerifier({ keysPath: realm.publicJwkPath });
   const waitMaxMs = 10_000;
@@ -86,6 +87,19 @@ export async function startRealm() {
     });
     port = server.port;
   }
+  /** The compute process of another host: it tells what `observed` holds. Resolves to its address. */
+  async function startOtherHost(observed: ObservationSet): Promise<string> {
+    const other = serveWatch({ store, observations: new ObservationHub([observed]) });
+    const handler = serverStream<WatchRequest, WatchResponse>({
+      access: () => ({ role: "viewer" }),
+      handler: (request, call, sink) => other(request, call, sink),
+    });
+    const services = [{ definition: { watch: ComputeServiceService.watch }, handlers: { watch: handler } }];
+    const metrics = createMetrics("compute", { defaults: false });
+    others.push(await createGrpcServer({ listen: "127.0.0.1:0", tls, verify, log, metrics, signal, services }));
+    return others.at(-1)!.address;
+  }
+
   await startCompute();
   const privateJwk = await readFile(realm.privateJwkPath, "utf8");
   const gateways: GatewayProcess[] = [];
@@ -100,6 +114,7 @@ export async function startRealm() {
     docker,
     token,
     startCompute,
+    startOtherHost,
     stopCompute: () => server!.close(),
     /** The real process. */
     async startGateway(env: Record<string, string> = {}): Promise<GatewayProcess> {

@@ -57,7 +57,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}) {
     tickets,
     log,
     allowedOrigins: options.allowedOrigins ?? [],
-    whenListed: (timeoutMs) => mirrors.whenListed(timeoutMs),
+    origins: mirrors,
     limits: options.limits ?? {},
     ...(options.createCommands ? { createCommands: options.createCommands } : {}),
   });
