@@ -6,7 +6,7 @@ import { createExec, inspectExec, resizeExec, startExec } from "../../common/eng
 import { Demuxer } from "../../common/engine/demux.ts";
 import type { Engine } from "../../common/engine/engine.ts";
 import { isEngineNotFound } from "../../common/engine/errors.ts";
-import { failedPrecondition, internal } from "../../common/errors/errors.ts";
+import { deadlineExceeded, failedPrecondition, internal } from "../../common/errors/errors.ts";
 import { killSession } from "./kill-session.ts";
 
 export interface ExecOptions {
@@ -29,9 +29,13 @@ export type ExecInput = { type: "data"; data: Uint8Array } | { type: "end" } | {
 
 export type ExecOutput = { type: "started"; id: string } | { type: "data"; stream: "stdout" | "stderr"; data: Buffer };
 
+/** Between the engine's answer and the command's first moment: a busy machine takes its time. */
+const START_TIMEOUT_MS = 60_000;
 /** Between the end of the output and the engine's word on the exit code. */
 const EXIT_TIMEOUT_MS = 10_000;
-const EXIT_INTERVAL_MS = 10;
+const POLL_INTERVAL_MS = 10;
+/** Ctrl-D. */
+const END_OF_TRANSMISSION = Buffer.from([4]);
 /** Of an engine's message when a command does not start. */
 const START_ERROR_BYTES_MAX = 4 * 1024;
 
@@ -53,11 +57,9 @@ export async function exec(
   const received = keepReceived(socket);
   let finished = false;
   try {
-    // The engine's answer comes when the command runs, or has failed to.
-    const { Pid } = await inspectExec(engine, id, { signal });
-    if (Pid === 0) throw await startError(received, options);
+    if (!(await hasStarted(engine, id, signal))) throw await startError(received, options);
     await output({ type: "started", id });
-    if (!options.stdin) socket.end();
+    if (!options.stdin && !options.tty) socket.end();
     const inputDone = new AbortController();
     const feeding = feed(engine, id, socket, input, options, inputDone.signal);
     await Promise.race([read(received, options.tty, output), failure(feeding)]);
@@ -85,6 +87,20 @@ function execBody(options: ExecOptions): Omit<Docker.ExecCreateOptions, "abortSi
   };
 }
 
+/** Waits until the command runs (true; also when it has ended since), or has failed to start (false). */
+async function hasStarted(engine: Engine, id: string, signal: AbortSignal): Promise<boolean> {
+  const deadline = performance.now() + START_TIMEOUT_MS;
+  for (;;) {
+    const { Pid, Running, ExitCode } = await inspectExec(engine, id, { signal });
+    if (Pid > 0) return true;
+    if (!Running && ExitCode !== null) return false;
+    if (performance.now() > deadline) {
+      throw deadlineExceeded(`the engine did not start the command within ${START_TIMEOUT_MS} ms`);
+    }
+    await delay(POLL_INTERVAL_MS, undefined, { signal });
+  }
+}
+
 async function read(received: Readable, tty: boolean, output: (part: ExecOutput) => Promise<void>): Promise<void> {
   const demuxer = new Demuxer();
   for await (const chunk of received) {
@@ -107,12 +123,21 @@ async function feed(
     if (part.type === "resize") {
       if (options.tty) await resize(engine, id, part.size, done);
     } else if (part.type === "end") {
-      socket.end();
+      endInput(socket, options);
     } else if (!socket.writableEnded && !socket.write(part.data)) {
       await drained(socket);
     }
   }
-  if (!socket.writableEnded) socket.end();
+  endInput(socket, options);
+}
+
+/**
+ * A terminal has no end of input but a key that says so; and the engine ends the output of a terminal together with the connection's input.
+ */
+function endInput(socket: Socket, options: ExecOptions): void {
+  if (socket.writableEnded) return;
+  if (!options.tty) socket.end();
+  else if (options.stdin) socket.write(END_OF_TRANSMISSION);
 }
 
 /** A terminal that is gone already needs no size. */
@@ -185,7 +210,7 @@ async function exitCode(engine: Engine, id: string, signal: AbortSignal): Promis
         "the command's output ended, but the engine does not say how the command did",
       );
     }
-    await delay(EXIT_INTERVAL_MS, undefined, { signal });
+    await delay(POLL_INTERVAL_MS, undefined, { signal });
   }
 }
 
