@@ -4,10 +4,12 @@ import { digestText, originText, resumedText, type OriginView } from "./frames.t
 import type { Change, Item } from "./item.ts";
 import type { Mirror } from "./mirror.ts";
 import { createObserver, LAGGING_BYTES, type Observer, type Sink } from "./observer.ts";
-import { createSnapshot, type Snapshot } from "./snapshot.ts";
+import { Snapshot } from "./snapshot.ts";
 
 /** Frames gathered in one turn of the event loop above which they leave at once. */
 const TURN_BYTES_MAX = 128 * 1024;
+/** Parts of snapshots and replays that one observer gets in one turn, so that a large mirror does not keep the others waiting. */
+const PIECES_PER_TURN = 8;
 /** A piece of a replay. */
 const REPLAY_PART_BYTES = 128 * 1024;
 /** Up to this many changed keys a replay is better than a snapshot, however small the mirror. */
@@ -101,13 +103,16 @@ export class Channel {
   leave(observer: Observer): void {
     if (observer.mode === "live") this.#removeLive(observer);
     this.#catchingUp.delete(observer);
+    this.#fanout.forget(observer);
     observer.snapshot = undefined;
     if (this.observers === 0) this.emptySinceMs = performance.now();
   }
 
   /** Leads an observer on towards the present, as far as its socket takes it now. Called again when the socket has drained. */
   pump(observer: Observer): void {
+    let pieces = PIECES_PER_TURN;
     while (observer.mode !== "live" && observer.sink.open && observer.sink.unsentBytes <= LAGGING_BYTES) {
+      if (pieces-- === 0) return this.#fanout.pumpLater(this, observer);
       if (observer.mode === "snapshot") this.#sendPart(observer);
       else if (observer.s === this.mirror.s) this.#goLive(observer);
       else if (!this.#replayIsBetter(observer)) this.#beginSnapshot(observer);
@@ -155,11 +160,11 @@ export class Channel {
   }
 
   #sendPart(observer: Observer): void {
-    const { parts, s } = observer.snapshot!;
-    observer.sink.write(parts[observer.part++]!);
-    if (observer.part < parts.length) return;
+    const snapshot = observer.snapshot!;
+    observer.sink.write(snapshot.part(observer.part++));
+    if (observer.part < snapshot.parts) return;
     observer.mode = "behind";
-    observer.s = s;
+    observer.s = snapshot.s;
     observer.snapshot = undefined;
   }
 
@@ -222,7 +227,7 @@ export class Channel {
     const usable =
       kept && this.mirror.canResume(this.mirror.epoch, kept.s) && this.mirror.changedSince(kept.s, near + 1) <= near;
     if (!usable) {
-      this.#snapshot = createSnapshot(this.mirror);
+      this.#snapshot = new Snapshot(this.mirror);
       this.#snapshotAtMs = performance.now();
     }
     observer.snapshot = this.#snapshot!;

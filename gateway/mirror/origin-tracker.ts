@@ -150,7 +150,6 @@ export class OriginTracker implements ItemSource {
     for (const event of events) {
       const origin = this.#of(event.origin);
       const item = this.#project(event);
-      if (item === null) continue;
       if (origin.staging) {
         origin.stage(event.name, item);
         continue;
@@ -163,15 +162,14 @@ export class OriginTracker implements ItemSource {
     close();
   }
 
-  /** undefined: deleted; null: cannot be shown. */
-  #project(event: Event): Item | undefined | null {
-    if (event.type === EventType.EVENT_TYPE_DELETED) return undefined;
-    if (event.type !== EventType.EVENT_TYPE_PUT || !event.object) return null;
+  /** undefined: gone, or in a form that cannot be shown: what was shown before is not true any more. */
+  #project(event: Event): Item | undefined {
+    if (event.type !== EventType.EVENT_TYPE_PUT || !event.object) return undefined;
     try {
       return projectEvent(event, this.#logId, this.#toJson);
     } catch (err) {
       this.#log.error({ err, name: event.name, type: event.object.typeUrl }, "an event cannot be shown");
-      return null;
+      return undefined;
     }
   }
 

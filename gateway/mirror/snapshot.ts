@@ -1,31 +1,48 @@
 import { frameText } from "./frame-bytes.ts";
 import { snapshotText } from "./frames.ts";
-import { itemText } from "./item.ts";
+import { itemText, type Item } from "./item.ts";
 import type { Mirror } from "./mirror.ts";
 
 /** A part is closed once it holds this much. Items are small, so parts end between this and 256 KB. */
 const PART_BYTES = 128 * 1024;
+/** Of an item beside its key and data. */
+const ITEM_BYTES = 64;
 
-/** The whole state of a mirror at one sequence number, framed once for all who join. */
-export interface Snapshot {
+/**
+ * The whole state of a mirror at one sequence number, framed once for all who join. Items never change, so the list of them is the state;
+ * parts are framed when the first observer gets there, which keeps each turn of the event loop short.
+ */
+export class Snapshot {
   readonly s: number;
-  readonly parts: readonly Buffer[];
-}
+  readonly #mirror: Mirror;
+  readonly #lists: Item[][] = [[]];
+  readonly #frames: Buffer[] = [];
 
-export function createSnapshot(mirror: Mirror): Snapshot {
-  const parts: string[][] = [[]];
-  let bytes = 0;
-  for (const item of mirror.items()) {
-    const text = itemText(item);
-    if (bytes + text.length > PART_BYTES && bytes > 0) {
-      parts.push([]);
-      bytes = 0;
+  constructor(mirror: Mirror) {
+    this.s = mirror.s;
+    this.#mirror = mirror;
+    let bytes = 0;
+    for (const item of mirror.items()) {
+      const size = item.text.length + item.key.length + ITEM_BYTES;
+      if (bytes + size > PART_BYTES && bytes > 0) {
+        this.#lists.push([]);
+        bytes = 0;
+      }
+      this.#lists.at(-1)!.push(item);
+      bytes += size;
     }
-    parts.at(-1)!.push(text);
-    bytes += text.length;
   }
-  const frames = parts.map((items, i) =>
-    frameText(snapshotText(mirror.name, mirror.epoch, mirror.s, i, parts.length, items)),
-  );
-  return { s: mirror.s, parts: frames };
+
+  get parts(): number {
+    return this.#lists.length;
+  }
+
+  part(index: number): Buffer {
+    return (this.#frames[index] ??= this.#frame(index));
+  }
+
+  #frame(index: number): Buffer {
+    const { name, epoch } = this.#mirror;
+    return frameText(snapshotText(name, epoch, this.s, index, this.parts, this.#lists[index]!.map(itemText)));
+  }
 }

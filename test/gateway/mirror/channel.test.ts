@@ -107,6 +107,28 @@ test("the window keeps to its budget: the oldest tombstones go, and who was ther
   assert.equal(sink.read()[0]!.t, "snapshot");
 });
 
+test("a large mirror is sent over several turns, even to one that takes everything at once", async () => {
+  const { channel, write } = scene();
+  for (let i = 0; i < 1_000; i++) write(`k${i}`, { pad: "x".repeat(3_000) });
+  const sink = new ManualSink();
+  const observer = channel.join(sink);
+  const replica = new Replica();
+  let turns = 0;
+  while (observer.mode !== "live") {
+    const frames = sink.read();
+    assert.ok(frames.length <= 10);
+    for (const frame of frames) replica.apply(frame);
+    turns++;
+    if (turns === 2) write("k1", { changed: true });
+    channel.pump(observer);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  for (const frame of sink.read()) replica.apply(frame);
+  assert.ok(turns >= 3, `${turns} turns`);
+  assert.deepEqual(replica.get("k1")!.d, { changed: true });
+  assert.equal(replica.digest, channel.mirror.digest);
+});
+
 test("tombstones are forgotten when old", () => {
   const budget = new WindowBudget();
   const { mirror, write } = scene(budget);

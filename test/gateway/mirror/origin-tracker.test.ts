@@ -143,6 +143,9 @@ test("an object of a type that is not known is left out and said in the log, the
   });
   tracker.batch(batch([strange, containerEvent("a")]));
   assert.deepEqual(told, ["docker/h1: +a"]);
+  const name = containerEvent("a").name;
+  tracker.batch(batch([Event.fromPartial({ ...strange, name })]));
+  assert.deepEqual(told, ["docker/h1: +a", "docker/h1: -a"], "what was shown is not true any more");
 });
 
 test("states of origins: once each, and honest about when", () => {
