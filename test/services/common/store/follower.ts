@@ -42,6 +42,10 @@ export class Follower implements Sink<WatchResponse> {
     this.#stream = undefined;
   }
 
+  get connected(): boolean {
+    return this.#stream !== undefined;
+  }
+
   get synced(): boolean {
     return this.#synced;
   }
