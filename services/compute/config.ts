@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { type ConfigReader, type Environment, readConfig, REQUIRED } from "../common/config/config.ts";
 import { type ProcessConfig, readProcessConfig } from "../common/config/process.ts";
 import { isImageReference } from "./instances/image-reference.ts";
@@ -21,6 +22,8 @@ export interface ComputeConfig extends ProcessConfig {
   /** Its subnet on this host, as CIDR; empty: a free one. */
   networkSubnet: string;
   placement: PlacementRules;
+  /** Containers that are made or started at the same time on this host. */
+  engineConcurrency: number;
   /** Jobs that run at the same time on this host. */
   jobConcurrency: number;
   /** Jobs that may wait for this host. */
@@ -59,7 +62,13 @@ export function readComputeConfig(c: ConfigReader): ComputeConfig {
         max: 10,
       }),
     },
-    jobConcurrency: c.integer("GANTRY_JOB_CONCURRENCY", 8, "Jobs that run at the same time on this host", {
+    engineConcurrency: c.integer(
+      "GANTRY_ENGINE_CONCURRENCY",
+      Math.max(2, availableParallelism()),
+      "Containers that are made or started at the same time on this host; by default one for each processor",
+      { min: 1, max: 256 },
+    ),
+    jobConcurrency: c.integer("GANTRY_JOB_CONCURRENCY", 32, "Jobs that run at the same time on this host", {
       min: 1,
       max: 256,
     }),

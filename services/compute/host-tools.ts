@@ -4,6 +4,7 @@ import type { DeviceRequest } from "./instances/container-options.ts";
 import type { InstanceCatalog } from "./instances/catalog.ts";
 import type { InnerEngineClient } from "./inner-engine/client.ts";
 import type { TlsStore } from "./inner-engine/tls-store.ts";
+import type { EngineSlots } from "./steps/engine-slots.ts";
 import type { HostNetwork } from "./network/host-network.ts";
 
 /** What jobs and the reconciler work with on their host. */
@@ -16,6 +17,8 @@ export interface HostTools {
   readonly network: HostNetwork;
   readonly tls: TlsStore;
   readonly innerEngines: InnerEngineClient;
+  /** For calls that keep the host's processors busy. */
+  readonly slots: EngineSlots;
   /** How the engine is asked for devices, given their ids. FAILED_PRECONDITION when one is not there any more. */
   deviceRequests(ids: readonly string[]): DeviceRequest[];
 }

@@ -34,6 +34,7 @@ import { UsageSampler } from "./observe/usage/usage-sampler.ts";
 import { HostCatalog } from "./placement/host-catalog.ts";
 import { Reconciler } from "./reconcile/reconciler.ts";
 import { computeHandlers } from "./rpc/index.ts";
+import { EngineSlots } from "./steps/engine-slots.ts";
 import { Peers } from "./streams/peers.ts";
 
 /** The compute service of one host: its API, its queue's worker, its engine's observer and reconciler. */
@@ -175,6 +176,7 @@ function hostTools({ config, engine, observer, catalog, keeper, log, now }: Tool
     network: new HostNetwork(network, reserved),
     tls,
     innerEngines: new InnerEngineClient({ tls, host, now }),
+    slots: new EngineSlots(config.engineConcurrency),
     deviceRequests: (ids) => keeper.deviceRequests(ids),
   };
 }

@@ -8,6 +8,7 @@ import { withDefaults } from "../../services/compute/instances/defaults.ts";
 import { formatIpv4, parseRange } from "../../services/compute/network/cidr.ts";
 import { BUSYBOX, DIND, SLEEP, TestCompute } from "../services/compute/support/compute.ts";
 import { inspectNetwork } from "./instance/network.ts";
+import { cpuMsOf } from "./instance/cpu.ts";
 import { createRaw, issueTls, type RawContainer, removeRaw } from "./instance/raw.ts";
 
 const { values: options } = parseArgs({
@@ -60,9 +61,9 @@ async function many<T>(count: number, concurrency: number, work: (index: number)
 /** Delays of a unary call made over and over while `work` runs. */
 async function withUnaryCalls<T>(work: () => Promise<T>): Promise<{ result: T; delaysMs: number[] }> {
   const delaysMs: number[] = [];
-  let done = false;
+  const stop = new AbortController();
   const asking = (async () => {
-    while (!done) {
+    while (!stop.signal.aborted) {
       delaysMs.push(await timed(() => compute.ask("getProject", { name: compute.project })));
       await new Promise((resolve) => setTimeout(resolve, UNARY_INTERVAL_MS));
     }
@@ -70,7 +71,7 @@ async function withUnaryCalls<T>(work: () => Promise<T>): Promise<{ result: T; d
   try {
     return { result: await work(), delaysMs };
   } finally {
-    done = true;
+    stop.abort();
     await asking;
   }
 }
@@ -134,9 +135,11 @@ async function burst(what: Subject, count: number, concurrencies: number[]) {
   }
   const ids: string[] = [];
   let gantryMs = 0;
+  const cpuBefore = await cpuMsOf({ compute: compute.pid, redis: compute.redis.pid });
   const { delaysMs } = await withUnaryCalls(async () => {
     gantryMs = await timed(() => many(count, count, async () => void ids.push(await gantry(what))));
   });
+  const cpuAfter = await cpuMsOf({ compute: compute.pid, redis: compute.redis.pid });
   await many(ids.length, count, (i) => compute.delete(ids[i]!));
   const best = Math.min(...Object.values(rawMs));
   return {
@@ -147,6 +150,9 @@ async function burst(what: Subject, count: number, concurrencies: number[]) {
     unaryP50Ms: round(quantile(delaysMs, 0.5)),
     unaryP99Ms: round(quantile(delaysMs, 0.99)),
     unaryCalls: delaysMs.length,
+    cpuMsPerInstance: Object.fromEntries(
+      Object.entries(cpuAfter).map(([name, ms]) => [name, round((ms - cpuBefore[name]!) / count)]),
+    ),
   };
 }
 

@@ -15,10 +15,14 @@ import { containersOf } from "./find-container.ts";
 /** From here on one call takes all networks. */
 const SEVERAL_NETWORKS_API = "1.44";
 
+const CALL_TIMEOUT_MS = 120_000;
+/** Its turn may be far off when very many are made at once. */
+const STEP_TIMEOUT_MS = 30 * 60_000;
+
 /** The container, not started. One that a crash left behind is taken on. */
 export const createContainerStep: Step<InstanceContext> = {
   name: "create-container",
-  timeoutMs: 120_000,
+  timeoutMs: STEP_TIMEOUT_MS,
   attempts: 5,
   async do(ctx) {
     const { innerPool } = await ctx.tools.network.ensure(ctx.signal);
@@ -37,7 +41,7 @@ export const createContainerStep: Step<InstanceContext> = {
 
 async function createOrFind(ctx: InstanceContext, options: ContainerOptions): Promise<string> {
   const { engine } = ctx.tools;
-  const limits = { signal: ctx.signal, timeoutMs: createContainerStep.timeoutMs };
+  const limits = { signal: ctx.signal, timeoutMs: CALL_TIMEOUT_MS };
   const { api } = await engine.version();
   const oneByOne = compareVersions(api, SEVERAL_NETWORKS_API) < 0 ? (ctx.instance.spec?.networks ?? []) : [];
   const endpoints = { ...options.NetworkingConfig.EndpointsConfig };
@@ -45,7 +49,8 @@ async function createOrFind(ctx: InstanceContext, options: ContainerOptions): Pr
   const body = { ...options, NetworkingConfig: { EndpointsConfig: endpoints } };
   let id: string;
   try {
-    id = (await createContainer(engine, ctx.containerName, body as never, limits)).Id;
+    const create = () => createContainer(engine, ctx.containerName, body as never, limits);
+    id = (await ctx.tools.slots.run(false, ctx.signal, create)).Id;
   } catch (error) {
     if (!(error instanceof EngineError) || error.code !== Code.ALREADY_EXISTS) throw error;
     id = await adopt(ctx);

@@ -8,17 +8,21 @@ import { needContainer } from "./find-container.ts";
 
 const PORT_TAKEN = /port is already allocated|address already in use/;
 
+const CALL_TIMEOUT_MS = 120_000;
+/** Its turn may be far off when very many are started at once. */
+const STEP_TIMEOUT_MS = 30 * 60_000;
+
 /** Does nothing for an instance that is to be stopped, or runs already. */
 export const startContainerStep: Step<InstanceContext> = {
   name: "start-container",
-  timeoutMs: 120_000,
+  timeoutMs: STEP_TIMEOUT_MS,
   attempts: 5,
   async do(ctx) {
     if (ctx.instance.spec?.power === PowerState.POWER_STATE_STOPPED) return;
     const id = await needContainer(ctx);
-    const limits = { signal: ctx.signal, timeoutMs: startContainerStep.timeoutMs };
+    const limits = { signal: ctx.signal, timeoutMs: CALL_TIMEOUT_MS };
     try {
-      await startContainer(ctx.tools.engine, id, limits);
+      await ctx.tools.slots.run(true, ctx.signal, () => startContainer(ctx.tools.engine, id, limits));
     } catch (error) {
       if (error instanceof EngineError && PORT_TAKEN.test(error.message)) {
         throw failedPrecondition("PORT_IN_USE", error.message, { host: ctx.tools.host });

@@ -41,7 +41,11 @@ export async function createRaw(
   await startContainer(engine, id);
   if (tls) {
     const { Networks } = (await inspectContainer(engine, id)).NetworkSettings;
-    const target = { address: Networks[options.network]!.IPAddress, ca: tls.instance.ca.certificate, client: tls.client };
+    const target = {
+      address: Networks[options.network]!.IPAddress,
+      ca: tls.instance.ca.certificate,
+      client: tls.client,
+    };
     const signal = AbortSignal.timeout(READY_TIMEOUT_MS);
     await waitInnerEngine(target, { timeoutMs: READY_TIMEOUT_MS, signal, giveUp: () => undefined });
   }
