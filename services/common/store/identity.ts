@@ -12,12 +12,27 @@ export class LogIdentity {
     if (revision > this.seen) this.seen = revision;
   }
 
-  /** Unique id of a write, kept with its log entry: tells whether a write whose reply was lost has happened. */
-  nextWriteId(): string {
-    return `${this.#writer}.${(this.#writes++).toString(36)}`;
+  /**
+   * Unique id of a write, kept with its log entry: tells whether a write whose reply was lost has happened. Says also the schema of
+   * each record where one is not 1, so that processes of different versions can follow one log.
+   */
+  nextWriteId(schemas: readonly number[]): string {
+    const suffix = schemas.every((schema) => schema === 1) ? "" : `/${schemas.join()}`;
+    return `${this.#writer}.${(this.#writes++).toString(36)}${suffix}`;
   }
 
   static newLogId(): string {
     return randomUUID();
   }
+}
+
+/** Schemas of the records of a write; undefined: all 1. */
+export function schemasOf(writeId: string): number[] | undefined {
+  const at = writeId.indexOf("/");
+  return at < 0
+    ? undefined
+    : writeId
+        .slice(at + 1)
+        .split(",")
+        .map(Number);
 }

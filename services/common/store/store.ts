@@ -310,9 +310,8 @@ export class StoreHandle implements Store {
   }
 
   #onEntry(entry: TailEntry): void {
-    for (const { kind, name, valueStart, valueEnd } of entry.views) {
-      const schema = this.kinds.get(kind)?.schema;
-      if (schema === undefined) continue;
+    for (const [index, { kind, name, valueStart, valueEnd }] of entry.views.entries()) {
+      const schema = entry.schemas?.[index] ?? 1;
       const bytes = entry.data.subarray(valueStart, valueEnd);
       this.#files.apply({ kind, name, logId: this.tail.logId, version: entry.revision, schema, bytes });
     }

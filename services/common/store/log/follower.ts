@@ -3,6 +3,7 @@ import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import { waitReady } from "../../redis/connect.ts";
 import type { LogIdentity } from "../identity.ts";
+import { schemasOf } from "../identity.ts";
 import { REDIS_TIMEOUT_MS } from "../link.ts";
 import type { LogTail } from "./tail.ts";
 import { revisionOf } from "./read-log.ts";
@@ -75,8 +76,9 @@ async function take(entries: RawEntry[], options: FollowerOptions): Promise<void
       tail.restart(logId, revision - 1);
       options.onGap();
     }
-    const entry = new TailEntry(revision, data);
-    tail.append(entry, writeId.toString());
+    const writer = writeId.toString("latin1");
+    const entry = new TailEntry(revision, data, schemasOf(writer));
+    tail.append(entry, writer);
     identity.see(revision);
     options.onEntry(entry);
   }

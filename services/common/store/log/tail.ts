@@ -6,23 +6,35 @@ export const TAIL_BYTES_MAX = 64 * 1024 * 1024;
 export const TAIL_ENTRIES_MAX = 200_000;
 /** Objects and small fields that come with each entry, about. */
 const ENTRY_OVERHEAD_BYTES = 160;
+/** Headers, once read, are kept for this many of the newest entries: larger than their events, they would fill the memory. */
+const VIEWS_KEPT_ENTRIES = 2_000;
 
 /** One write of the log. */
 export class TailEntry {
   readonly revision: number;
   /** Encoded events, as they stand in a WatchResponse. */
   readonly data: Buffer;
+  /** Schema of each event's record; undefined: all have schema 1. */
+  readonly schemas: readonly number[] | undefined;
   #views: EventView[] | undefined;
+  #keep = true;
 
-  constructor(revision: number, data: Buffer) {
+  constructor(revision: number, data: Buffer, schemas?: readonly number[]) {
     this.revision = revision;
     this.data = data;
+    this.schemas = schemas;
   }
 
-  /** Headers of the events; read at the first use, shared by all watchers. */
+  /** Headers of the events; those of recent entries are read once for all watchers. */
   get views(): EventView[] {
-    this.#views ??= parseEvents(this.data);
-    return this.#views;
+    const views = this.#views ?? parseEvents(this.data);
+    if (this.#keep) this.#views = views;
+    return views;
+  }
+
+  dropViews(): void {
+    this.#keep = false;
+    this.#views = undefined;
   }
 }
 
@@ -83,6 +95,7 @@ export class LogTail {
     this.#entries.push(entry);
     this.#last = entry.revision;
     this.#lastWriteId = writeId;
+    this.at(entry.revision - VIEWS_KEPT_ENTRIES)?.dropViews();
     this.#bytes += entry.data.length + ENTRY_OVERHEAD_BYTES;
     while (this.#bytes > this.#bytesMax || this.#entries.length - this.#head > this.#entriesMax) this.#dropFirst();
     if (this.#head > 1024 && this.#head * 2 > this.#entries.length) {

@@ -44,7 +44,7 @@ export async function commit(
   options: CommitOptions,
 ): Promise<Committed> {
   const { logId, seen } = link.identity;
-  const writeId = link.identity.nextWriteId();
+  const writeId = link.identity.nextWriteId([...tx.writes.values()].map(({ kind }) => kind.schema));
   const { fence, request } = options;
   const written: Committed["written"] = [];
   const args: ScriptArgument[] = [

@@ -66,7 +66,7 @@ async function restoreRecord(options: ReconcileOptions, logId: string, header: F
   const event = { kind, name, origin: service, labels: metaOf(file.bytes).labels, previousLabels: undefined, typeName };
   const frame = recordEventFrame(event, file.bytes.length);
   const offset = 2 + versionOffset(file.bytes);
-  const outcome = await run(options, RESTORE, logId, [
+  const outcome = await run(options, RESTORE, logId, file.header.schema, [
     kind,
     name,
     uid,
@@ -85,14 +85,20 @@ async function restoreDeletion(options: ReconcileOptions, logId: string, header:
   const { typeName } = options.kinds.get(kind)!;
   const event = { kind, name, origin: options.service, labels: {}, previousLabels: undefined, typeName };
   const frame = recordEventFrame(event, -1);
-  return run(options, RESTORE_DELETION, logId, [kind, name, uid, version, frame.head, frame.tail]);
+  return run(options, RESTORE_DELETION, logId, header.schema, [kind, name, uid, version, frame.head, frame.tail]);
 }
 
-async function run(options: ReconcileOptions, script: Script, logId: string, args: ScriptArgument[]): Promise<string> {
+async function run(
+  options: ReconcileOptions,
+  script: Script,
+  logId: string,
+  schema: number,
+  args: ScriptArgument[],
+): Promise<string> {
   const { link, keys } = options;
   const names = [keys.meta, keys.log, keys.gone, keys.restored];
   await link.ready();
-  const writeId = link.identity.nextWriteId();
+  const writeId = link.identity.nextWriteId([schema]);
   try {
     const outcome = text(
       (await runScript(link.redis, script, names, [keys.prefix, logId, writeId, ...args])) as Buffer,
