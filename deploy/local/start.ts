@@ -60,8 +60,10 @@ async function run(options: StartOptions): Promise<number> {
       stopping.abort(new Error(`${name} failed`));
     },
   });
+  let started = false;
   try {
     const realm = await startRealm({ options, report, screen, supervisor, lockFd: lock.fd, signal: stopping.signal });
+    started = true;
     screen.plain(describeFirstSteps(options, realm));
     await new Promise((resolve) => stopping.signal.addEventListener("abort", resolve, { once: true }));
     return failed ? EXIT_FAILURE : 0;
@@ -69,7 +71,7 @@ async function run(options: StartOptions): Promise<number> {
     screen.plain("");
     await supervisor.stop((name) => screen.plain(`stopping ${name}`));
     lock.release();
-    screen.plain("Gantry is stopped; instances go on running.");
+    if (started) screen.plain("Gantry is stopped; instances go on running.");
   }
 }
 

@@ -58,6 +58,6 @@ fi
 if [ "$1" = dockerd ]; then
   prepare
   # Reaps what the nested containers leave behind.
-  set -- tini-static -s -- "$@"
+  set -- docker-init -s -- "$@"
 fi
 exec "$@"

@@ -36,7 +36,6 @@ export const dindImage: ImageRecipe = {
     "iptables",
     "openssl",
     "ca-certificates",
-    "tini-static",
   ],
   without: [
     /^(systemd|mount|debconf|dmsetup|openrc|sysvinit-utils|gcc-\d+-base|perl|adduser|passwd|login|kmod)(-[a-z]+)?_/,

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { CommandError, runCommand } from "../process/run-command.ts";
 import { waitUntil } from "../process/wait-until.ts";
 import type { OsRelease } from "./os-release.ts";
-import { chooseSources, parseIndexTargets, renderPreferences, renderSources } from "./sources.ts";
+import { chooseSources, type PackageSource, parseIndexTargets, renderPreferences, renderSources } from "./sources.ts";
 
 const UPDATE_TIMEOUT_MS = 300_000;
 const INSTALL_TIMEOUT_MS = 900_000;
@@ -24,13 +24,12 @@ export interface PrivateApt {
 export async function openPrivateApt(dir: string, os: OsRelease, status: "machine" | "empty"): Promise<PrivateApt> {
   const archives = join(dir, "archives");
   for (const folder of ["lists/partial", "archives/partial"]) mkdirSync(join(dir, folder), { recursive: true });
-  const sources = chooseSources(os, await machineSources());
   const file = (name: string, text: string): string => {
     writeFileSync(join(dir, name), text);
     return join(dir, name);
   };
   const settings: [string, string][] = [
-    ["Dir::Etc::sourcelist", file("sources.list", renderSources(os, sources))],
+    ["Dir::Etc::sourcelist", join(dir, "sources.list")],
     ["Dir::Etc::sourceparts", "/dev/null"],
     ["Dir::Etc::preferences", file("preferences", renderPreferences(os))],
     ["Dir::Etc::preferencesparts", "/dev/null"],
@@ -47,8 +46,25 @@ export async function openPrivateApt(dir: string, os: OsRelease, status: "machin
   const config = file("apt.conf", settings.map(([key, value]) => `${key} "${value}";\n`).join(""));
   const run = (args: readonly string[], timeoutMs = INSTALL_TIMEOUT_MS): Promise<string> =>
     apt(args, timeoutMs, { APT_CONFIG: config });
-  await run(["update"], UPDATE_TIMEOUT_MS);
+  await updateFromBest(chooseSources(os, await machineSources()), async (sources) => {
+    file("sources.list", renderSources(os, sources));
+    await run(["update"], UPDATE_TIMEOUT_MS);
+  });
   return { run, archives };
+}
+
+/** The last choice's error is the one that counts. */
+async function updateFromBest(
+  choices: readonly PackageSource[][],
+  update: (sources: readonly PackageSource[]) => Promise<void>,
+): Promise<void> {
+  const [first, ...others] = choices;
+  try {
+    await update(first!);
+  } catch (error) {
+    if (others.length === 0) throw error;
+    await updateFromBest(others, update);
+  }
 }
 
 /** `apt-get update` with the machine's own configuration. */
@@ -61,8 +77,8 @@ export async function installFromMachine(packages: readonly string[]): Promise<v
   await apt(["install", "-y", "--no-install-recommends", ...packages], INSTALL_TIMEOUT_MS, {});
 }
 
-async function machineSources(): Promise<ReturnType<typeof parseIndexTargets>> {
-  const list = async (): Promise<ReturnType<typeof parseIndexTargets>> =>
+async function machineSources(): Promise<PackageSource[]> {
+  const list = async (): Promise<PackageSource[]> =>
     parseIndexTargets(
       await apt(
         ["indextargets", "--format", "$(REPO_URI)|$(RELEASE)|$(COMPONENT)", "Created-By: Packages"],

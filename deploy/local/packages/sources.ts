@@ -36,13 +36,17 @@ export function parseIndexTargets(text: string): PackageSource[] {
     .map(([uri, suite, component]) => ({ uri: uri!, suite: suite!, component: component! }));
 }
 
-/** The machine's own release from its own mirrors, and the newer suites that its engine comes from where needed. */
-export function chooseSources(os: OsRelease, configured: readonly PackageSource[]): PackageSource[] {
+/**
+ * The machine's own release from its own mirrors, with the newer suites that its engine comes from where needed: the
+ * choices to try, best first, since a mirror may lack one of those.
+ */
+export function chooseSources(os: OsRelease, configured: readonly PackageSource[]): PackageSource[][] {
   const own = configured.filter(({ suite }) => suite === os.codename || suite.startsWith(`${os.codename}-`));
   const main = own.find(({ suite, component }) => suite === os.codename && component === "main");
   if (!main) throw new Error(`apt on this machine has no source for ${os.prettyName} (${os.codename} main)`);
   const newer = (NEWER_SUITES[os.codename] ?? []).map((suite) => ({ ...main, suite }));
-  return [...own, ...newer];
+  if (newer.length === 0) return [own];
+  return newer.map((_, index) => [...own, ...newer.slice(0, newer.length - index)]);
 }
 
 export function renderSources(os: OsRelease, sources: readonly PackageSource[]): string {
