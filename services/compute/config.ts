@@ -64,8 +64,8 @@ export function readComputeConfig(c: ConfigReader): ComputeConfig {
     },
     engineConcurrency: c.integer(
       "GANTRY_ENGINE_CONCURRENCY",
-      Math.max(2, availableParallelism()),
-      "Containers that are made or started at the same time on this host; by default one for each processor",
+      2 * availableParallelism(),
+      "Containers that are made or started at the same time on this host; by default two for each processor",
       { min: 1, max: 256 },
     ),
     jobConcurrency: c.integer("GANTRY_JOB_CONCURRENCY", 32, "Jobs that run at the same time on this host", {

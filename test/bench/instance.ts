@@ -18,16 +18,18 @@ const { values: options } = parseArgs({
     burst: { type: "string", default: "100" },
     dind: { type: "string", default: "10" },
     concurrency: { type: "string", default: "1,2,4,8,16,32" },
-    jobs: { type: "string" },
+    "engine-concurrency": { type: "string" },
     part: { type: "string", default: "pairs,burst,dind" },
   },
 });
-const UNARY_INTERVAL_MS = 10;
+const UNARY_INTERVAL_MS = 50;
 const REMOVE_CONCURRENCY = 8;
 const parts = options.part.split(",");
+/** Of the process under test; undefined: its default. */
+const engineConcurrency = options["engine-concurrency"];
 
 const compute = await TestCompute.start({
-  env: options.jobs === undefined ? {} : { GANTRY_JOB_CONCURRENCY: options.jobs },
+  env: engineConcurrency === undefined ? {} : { GANTRY_ENGINE_CONCURRENCY: engineConcurrency },
 });
 await compute.capabilitiesKnown();
 let lastId = 0;

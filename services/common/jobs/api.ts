@@ -27,6 +27,8 @@ export interface Step<C extends JobContext> {
   readonly attempts?: number;
   /** Before the second try; doubles each time, up to 10 s. */
   readonly backoffMs?: number;
+  /** False: there is nothing to do, and the step is passed over without a write. Only for steps that have no undo. Absent: always true. */
+  needed?(ctx: C): boolean;
   do(ctx: C): Promise<void>;
   undo?(ctx: C): Promise<void>;
 }

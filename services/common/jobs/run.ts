@@ -137,9 +137,11 @@ export class Run {
     const finished = new Set(this.#journal.record.finishedSteps);
     const steps = job.steps.filter((step) => !finished.has(step.name));
     // A step that was under way at a crash may be half done even if nothing of it begins in this run.
-    if (this.#resumed) this.#begun = steps[0]?.name;
+    const { step: underWay } = readMetadata(this.#journal.record);
+    if (this.#resumed) this.#begun = underWay !== "" && !finished.has(underWay) ? underWay : steps[0]?.name;
     let before: Step<JobContext> | undefined;
     for (const step of steps) {
+      if (step.needed && !step.needed(ctx)) continue;
       await this.#begin(job, step, before);
       this.#begun = step.name;
       await this.#timed(job, step, "do", () =>

@@ -21,6 +21,8 @@ export interface InstanceContext extends JobContext {
   readonly parameters: InstanceJob;
   /** As last read or written by this job. */
   instance: Instance;
+  /** This run has made the container: nothing that was observed before is of another start. */
+  isNew: boolean;
   /** Empty until a step has found or made the container. */
   containerId: string;
   /** What the engine said of the container last. */
@@ -41,6 +43,7 @@ export async function instanceContext(base: JobContext, tools: HostTools): Promi
     containerName: formatEngineName(projectOf(target), idOf(target)),
     parameters: InstanceJob.decode(base.operation.payload),
     instance,
+    isNew: false,
     containerId: "",
     container: undefined,
     innerEngineVersion: "",

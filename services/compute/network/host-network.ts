@@ -18,6 +18,11 @@ export class HostNetwork {
     return this.#network.name;
   }
 
+  /** Whether the network was there when it was last looked at. */
+  get isKnown(): boolean {
+    return this.#network.isKnown;
+  }
+
   ensure(signal?: AbortSignal): Promise<RealmNetworkState> {
     return this.#network.ensure(signal);
   }

@@ -41,6 +41,7 @@ export class RealmNetwork {
   readonly name: string;
   readonly #options: RealmNetworkOptions;
   #state: Promise<RealmNetworkState> | undefined;
+  #known = false;
 
   constructor(options: RealmNetworkOptions) {
     this.name = options.name;
@@ -52,16 +53,27 @@ export class RealmNetwork {
     if (!this.#state) {
       const state = this.#ensure(signal);
       this.#state = state;
-      state.catch(() => {
-        if (this.#state === state) this.#state = undefined;
-      });
+      state.then(
+        () => {
+          if (this.#state === state) this.#known = true;
+        },
+        () => {
+          if (this.#state === state) this.#state = undefined;
+        },
+      );
     }
     return this.#state;
+  }
+
+  /** Whether it was there when it was last looked at. */
+  get isKnown(): boolean {
+    return this.#known;
   }
 
   /** The network was seen to go: look again. */
   forget(): void {
     this.#state = undefined;
+    this.#known = false;
   }
 
   async #ensure(signal?: AbortSignal): Promise<RealmNetworkState> {

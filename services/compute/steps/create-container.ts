@@ -51,6 +51,7 @@ async function createOrFind(ctx: InstanceContext, options: ContainerOptions): Pr
   try {
     const create = () => createContainer(engine, ctx.containerName, body as never, limits);
     id = (await ctx.tools.slots.run(false, ctx.signal, create)).Id;
+    ctx.isNew = true;
   } catch (error) {
     if (!(error instanceof EngineError) || error.code !== Code.ALREADY_EXISTS) throw error;
     id = await adopt(ctx);

@@ -8,6 +8,7 @@ export const ensureNetwork: Step<InstanceContext> = {
   name: "ensure-network",
   timeoutMs: 30_000,
   attempts: 5,
+  needed: (ctx) => !ctx.tools.network.isKnown || (ctx.instance.spec?.networks.length ?? 0) > 0,
   async do(ctx) {
     await ctx.tools.network.ensure(ctx.signal);
     for (const name of ctx.instance.spec?.networks ?? []) {

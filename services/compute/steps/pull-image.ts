@@ -12,10 +12,10 @@ export const pullImageStep: Step<InstanceContext> = {
   timeoutMs: HOUR_MS,
   attempts: 3,
   backoffMs: 1_000,
+  needed: (ctx) => !hasImage(ctx.tools.observer.all("image"), ctx.instance.spec?.image ?? ""),
   async do(ctx) {
     const image = ctx.instance.spec?.image ?? "";
-    const { engine, observer } = ctx.tools;
-    if (hasImage(observer.all("image"), image)) return;
+    const { engine } = ctx.tools;
     if (await findImage(engine, image, { signal: ctx.signal })) return;
     const summary = new PullSummary();
     for await (const line of pullImage(engine, image, { signal: ctx.signal })) {

@@ -12,11 +12,10 @@ export const putFiles: Step<InstanceContext> = {
   name: "put-files",
   timeoutMs: 60_000,
   attempts: 5,
+  needed: ({ instance }) => hasInnerEngine(instance.spec!) || instance.spec!.userData !== "",
   async do(ctx) {
     const spec = ctx.instance.spec!;
-    const inner = hasInnerEngine(spec);
-    if (!inner && spec.userData === "") return;
-    const tls = inner ? await tlsFor(ctx) : undefined;
+    const tls = hasInnerEngine(spec) ? await tlsFor(ctx) : undefined;
     const archive = instanceFiles({ tls, userData: spec.userData });
     await putArchive(ctx.tools.engine, await needContainer(ctx), "/", archive, { signal: ctx.signal });
   },

@@ -12,13 +12,13 @@ const CALL_TIMEOUT_MS = 120_000;
 /** Its turn may be far off when very many are started at once. */
 const STEP_TIMEOUT_MS = 30 * 60_000;
 
-/** Does nothing for an instance that is to be stopped, or runs already. */
+/** Does nothing when it runs already. */
 export const startContainerStep: Step<InstanceContext> = {
   name: "start-container",
   timeoutMs: STEP_TIMEOUT_MS,
   attempts: 5,
+  needed: ({ instance }) => instance.spec!.power !== PowerState.POWER_STATE_STOPPED,
   async do(ctx) {
-    if (ctx.instance.spec?.power === PowerState.POWER_STATE_STOPPED) return;
     const id = await needContainer(ctx);
     const limits = { signal: ctx.signal, timeoutMs: CALL_TIMEOUT_MS };
     try {

@@ -26,9 +26,8 @@ exit "$code"
 export const runUserData: Step<InstanceContext> = {
   name: "user-data",
   timeoutMs: 30 * 60_000,
+  needed: ({ instance }) => instance.spec!.userData !== "" && instance.spec!.power !== PowerState.POWER_STATE_STOPPED,
   async do(ctx) {
-    const spec = ctx.instance.spec!;
-    if (spec.userData === "" || spec.power === PowerState.POWER_STATE_STOPPED) return;
     const { engine } = ctx.tools;
     const limits = { signal: ctx.signal };
     const body = { Cmd: ["/bin/sh", "-c", RUN_ONCE], AttachStdout: true, AttachStderr: true };

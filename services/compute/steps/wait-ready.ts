@@ -8,6 +8,7 @@ import { hasInnerEngine } from "../instances/defaults.ts";
 import type { InstanceContext } from "../jobs/context.ts";
 import { needContainer } from "./find-container.ts";
 
+const OBSERVED_WITHIN_MS = 500;
 const INNER_ENGINE_TIMEOUT_MS = 120_000;
 
 /** The main process runs and, with an inner engine, that engine answers over mutual TLS. */
@@ -16,8 +17,8 @@ export const waitReady: Step<InstanceContext> = {
   timeoutMs: INNER_ENGINE_TIMEOUT_MS + 30_000,
   attempts: 3,
   async do(ctx) {
-    const container = await look(ctx);
-    if (ctx.instance.spec?.power === PowerState.POWER_STATE_STOPPED) return;
+    const container = (await seenByObserver(ctx)) ?? (await look(ctx));
+    if (isToBeStopped(ctx)) return;
     const ended = endedBadly(container);
     if (ended) throw ended;
     if (!hasInnerEngine(ctx.instance.spec!)) return;
@@ -33,11 +34,42 @@ export const waitReady: Step<InstanceContext> = {
   },
 };
 
+/**
+ * The observer asks the engine for everything about a container that has just been started: the answer will do here too. Only for the
+ * first start; undefined when it does not come soon.
+ */
+async function seenByObserver(ctx: InstanceContext): Promise<ContainerState | undefined> {
+  const { observer } = ctx.tools;
+  const id = ctx.containerId;
+  if (!ctx.isNew || isToBeStopped(ctx) || id === "") return undefined;
+  const ready = (): ContainerState | undefined => {
+    const seen = observer.get("container", id);
+    return seen?.detailed && seen.state !== "created" && seen.imageId !== "" ? seen : undefined;
+  };
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const stop = observer.onChange(() => {
+    if (ready()) resolve();
+  });
+  const timer = setTimeout(resolve, OBSERVED_WITHIN_MS);
+  try {
+    if (!ready()) await promise;
+    ctx.container = ready();
+    return ctx.container;
+  } finally {
+    clearTimeout(timer);
+    stop();
+  }
+}
+
 /** Asks the engine, and keeps the answer for the status that the end of the job writes. */
 export async function look(ctx: InstanceContext): Promise<ContainerState> {
   const raw = await inspectContainer(ctx.tools.engine, await needContainer(ctx), { signal: ctx.signal });
   ctx.container = containerFromInspect(raw);
   return ctx.container;
+}
+
+function isToBeStopped({ instance }: InstanceContext): boolean {
+  return instance.spec?.power === PowerState.POWER_STATE_STOPPED;
 }
 
 function endedBadly(container: ContainerState): Error | undefined {
