@@ -6,6 +6,7 @@ import { type GpuDevice, Host, HostSpec, HostState, HostStatus } from "../../../
 import type { Engine } from "../../common/engine/engine.ts";
 import type { EngineObserver } from "../../common/engine/observer/observer.ts";
 import { Refiner } from "../../common/engine/observer/refiner.ts";
+import { unavailable } from "../../common/errors/errors.ts";
 import type { Store } from "../../common/store/api.ts";
 import { deviceRequests } from "../gpu/device-requests.ts";
 import { discoverGpus } from "../gpu/discover.ts";
@@ -52,6 +53,7 @@ export class HostKeeper {
   readonly #facts: HostFacts;
   readonly #writes = new Refiner(() => this.#write());
   readonly #stops: (() => void)[] = [];
+  #recorded: GpuDevice[] | undefined;
   #refreshing: Promise<void> | undefined;
 
   constructor(options: HostKeeperOptions) {
@@ -74,13 +76,20 @@ export class HostKeeper {
     return this.#facts.inventory?.diskPath ?? this.#options.dataDir;
   }
 
-  devices(): readonly GpuDevice[] {
-    return this.#facts.gpus?.devices ?? [];
+  /** The host's devices as last found, or as an earlier process recorded them; undefined until either is known. */
+  devices(): readonly GpuDevice[] | undefined {
+    return this.#facts.gpus?.devices ?? this.#recorded;
   }
 
-  /** How the engine is asked for these devices. FAILED_PRECONDITION GPU_NOT_FOUND when one is not there any more. */
+  /**
+   * How the engine is asked for these devices. FAILED_PRECONDITION GPU_NOT_FOUND when one is not there any more; UNAVAILABLE for a moment
+   * after the start.
+   */
   deviceRequests(ids: readonly string[]): DeviceRequest[] {
-    return deviceRequests(ids, this.devices());
+    if (ids.length === 0) return [];
+    const devices = this.devices();
+    if (!devices) throw unavailable("DEVICES_NOT_KNOWN", "the host's devices are still being looked for");
+    return deviceRequests(ids, devices);
   }
 
   /** First heartbeat and record. The engine need not answer yet. */
@@ -90,7 +99,11 @@ export class HostKeeper {
     await beat(this.#heartbeat);
     await store.transact(
       async (tx) => {
-        if (await tx.get(hostKind, this.name)) return;
+        const known = await tx.get(hostKind, this.name);
+        if (known) {
+          this.#recorded = known.status?.gpus;
+          return;
+        }
         const record = Host.fromPartial({ spec: HostSpec.fromPartial({}), status: HostStatus.fromPartial({}) });
         tx.create(hostKind, { ...record, meta: { ...newMeta(), name: this.name, host } });
       },
@@ -99,9 +112,9 @@ export class HostKeeper {
     await this.#writeRecord();
   }
 
-  /** Keeps the record true until the signal aborts. Call it once, after `register`. */
+  /** Keeps the record true until the signal aborts; never rejects. Call it once, after `register`. */
   async run(): Promise<void> {
-    const { observer, catalog, store, host, signal } = this.#options;
+    const { observer, catalog, store, host } = this.#options;
     this.#stops.push(
       observer.onStatus((status) => {
         this.#facts.engine = status;
@@ -127,7 +140,6 @@ export class HostKeeper {
     ]);
     for (const stop of this.#stops.splice(0)) stop();
     this.#writes.clear();
-    signal.throwIfAborted();
   }
 
   /** Finds everything out anew and writes the record; one at a time. Resolves when it is written. */

@@ -8,8 +8,16 @@ import { KIND_PROBE, LABEL_KIND } from "../../../common/engine/labels.ts";
 import { tinyProgram } from "./tiny-program.ts";
 
 const REPOSITORY = "gantry.dev/probe";
-/** What probes leave behind when their process is killed is removed by a later round, when it is that old. */
-const LEFTOVER_AGE_S = 600;
+/** No probe takes that long, its removal included: what is older was left behind by a process that was killed. */
+const LEFTOVER_AGE_MS = 120_000;
+
+export function isLeftover(createTimeMs: number): boolean {
+  return Date.now() - createTimeMs > LEFTOVER_AGE_MS;
+}
+
+export function isProbeImage(tags: readonly string[]): boolean {
+  return tags.some((tag) => tag.startsWith(`${REPOSITORY}:`));
+}
 
 /** Makes an image of one program that ends at once. Returns its reference. */
 export async function makeProbeImage(engine: Engine, signal: AbortSignal): Promise<string> {
@@ -24,13 +32,12 @@ export async function makeProbeImage(engine: Engine, signal: AbortSignal): Promi
 
 /** Removes containers and images that rounds of probes left behind. */
 export async function removeLeftovers(engine: Engine, signal: AbortSignal): Promise<void> {
-  const old = (created: number): boolean => Date.now() / 1000 - created > LEFTOVER_AGE_S;
   const label = `${LABEL_KIND}=${KIND_PROBE}`;
   for (const { Id, Created } of await listContainers(engine, { label: [label] }, { signal })) {
-    if (old(Created)) await removeContainer(engine, Id, { signal });
+    if (isLeftover(Created * 1000)) await removeContainer(engine, Id, { signal });
   }
   for (const { RepoTags, Created, Labels } of await listImages(engine, { signal })) {
-    if (Labels?.[LABEL_KIND] !== KIND_PROBE || !old(Created)) continue;
+    if (Labels?.[LABEL_KIND] !== KIND_PROBE || !isLeftover(Created * 1000)) continue;
     for (const tag of RepoTags ?? []) await removeImage(engine, tag, { signal });
   }
 }

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import type { Capability } from "../../../../proto/gen/gantry/compute/v1/host.ts";
@@ -7,7 +7,7 @@ import type { Engine } from "../../../common/engine/engine.ts";
 import { diskLimit, privileged } from "./engine.ts";
 import { brNetfilter, btrfs, ipvs, lxcfs, nftables, overlay, vxlan, wireguard } from "./kernel.ts";
 import type { Probe } from "./probe.ts";
-import { makeProbeImage, removeLeftovers } from "./probe-image.ts";
+import { isLeftover, makeProbeImage, removeLeftovers } from "./probe-image.ts";
 
 export const PROBES: readonly Probe[] = [
   overlay,
@@ -25,6 +25,7 @@ export const PROBES: readonly Probe[] = [
 /** Probes that run at the same time: they share the machine with the work that goes on. */
 const CONCURRENCY = 2;
 const DETAIL_BYTES_MAX = 256;
+const SCRATCH_PREFIX = "probe-";
 
 export interface ProbeResults {
   capabilities: Record<string, Capability>;
@@ -45,7 +46,8 @@ export interface ProbeOptions {
 export async function runProbes(options: ProbeOptions): Promise<ProbeResults> {
   const { engine, log, signal } = options;
   await mkdir(options.dataDir, { recursive: true });
-  const scratchDir = await mkdtemp(join(options.dataDir, "probe-"));
+  await removeOldScratch(options.dataDir);
+  const scratchDir = await mkdtemp(join(options.dataDir, SCRATCH_PREFIX));
   let image: Promise<string> | undefined;
   const capabilities: Record<string, Capability> = {};
   let conclusive = true;
@@ -77,6 +79,16 @@ export async function runProbes(options: ProbeOptions): Promise<ProbeResults> {
     await cleanUp(engine, image, signal).catch((error: unknown) => {
       log.warn({ err: error }, "what the host's probes made could not be removed; the next round tries again");
     });
+  }
+}
+
+/** Of processes that were killed while they probed. */
+async function removeOldScratch(dataDir: string): Promise<void> {
+  const paths = (await readdir(dataDir)).filter((name) => name.startsWith(SCRATCH_PREFIX));
+  for (const path of paths.map((name) => join(dataDir, name))) {
+    // Another process may have removed it meanwhile.
+    const made = await stat(path).catch(() => undefined);
+    if (made && isLeftover(made.mtimeMs)) await rm(path, { recursive: true, force: true });
   }
 }
 
