@@ -66,6 +66,7 @@ function writeEnd(
       operation.result = { $case: "response", value };
       record.finishedSteps = hooks.job.steps.map((step) => step.name);
       Object.assign(metadata, { state: OperationState.OPERATION_STATE_SUCCEEDED, percent: 100, message: "" });
+      metadata.stepIndex = metadata.stepCount;
     }
     await releaseTarget(env, tx, record, metadata.target);
     record.undoing = false;
