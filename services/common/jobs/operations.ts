@@ -45,7 +45,8 @@ export class OperationQueue implements Operations {
     const request = submission.requestKey === undefined ? undefined : { key: submission.requestKey, value: name };
     let record: OperationRecord;
     try {
-      record = await this.#store.transact((tx) => this.#write(tx, submission, name), { request });
+      // Who is told of an operation finds it again, also when Redis and this process are lost at that moment.
+      record = await this.#store.transact((tx) => this.#write(tx, submission, name), { request, durable: true });
     } catch (error) {
       if (!(error instanceof DuplicateRequest)) throw error;
       return operationOf(await this.#store.need(operationKind, error.value));

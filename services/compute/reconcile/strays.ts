@@ -3,11 +3,19 @@ import { inspectContainer, removeContainer } from "../../common/engine/api/conta
 import { findImage } from "../../common/engine/api/images.ts";
 import { removeVolume } from "../../common/engine/api/volumes.ts";
 import { isEngineNotFound, isEngineStatus } from "../../common/engine/errors.ts";
-import { identityOf, KIND_INSTANCE, KIND_VOLUME, type Identity } from "../../common/engine/labels.ts";
+import {
+  identityOf,
+  KIND_INSTANCE,
+  KIND_PROBE,
+  KIND_VOLUME,
+  type Identity,
+  LABEL_KIND,
+} from "../../common/engine/labels.ts";
 import { Project, ProjectState } from "../../../proto/gen/gantry/compute/v1/project.ts";
 import { INSTANCE, matchName } from "../../common/names/resource-names.ts";
 import type { StoreHandle } from "../../common/store/store.ts";
 import type { HostTools } from "../host-tools.ts";
+import { isLeftover, isProbeImage, removeLeftovers } from "../hosts/probes/probe-image.ts";
 import { instanceKind, projectKind } from "../kinds.ts";
 import { adoptedInstance } from "./adopt.ts";
 
@@ -19,11 +27,12 @@ export interface StraysOptions {
 
 /** A thing must have been a stray for that long: its record may be on its way. */
 const GRACE_MS = 30_000;
+const REMOVE_TIMEOUT_MS = 30_000;
 
 /**
  * Things on the engine with Gantry's labels and no record. One whose record was deleted for sure (its tombstone is on this host) is
  * removed. One that nothing is known of is never removed: Redis and record files may have been lost, and with the container the
- * instance is back.
+ * instance is back. What the host's probes left behind goes too.
  */
 export class Strays {
   readonly #options: StraysOptions;
@@ -48,6 +57,16 @@ export class Strays {
       if (this.#options.store.wasDeleted(identity.uid)) await this.#removeVolume(volume.id, identity);
     }
     for (const uid of this.#since.keys()) if (!seen.has(uid)) this.#since.delete(uid);
+    if (this.#hasOldProbes()) await removeLeftovers(this.#options.tools.engine, AbortSignal.timeout(REMOVE_TIMEOUT_MS));
+  }
+
+  #hasOldProbes(): boolean {
+    const { observer } = this.#options.tools;
+    const old = (createTime: Date | undefined): boolean => createTime !== undefined && isLeftover(createTime.getTime());
+    return (
+      observer.all("container").some((each) => each.labels[LABEL_KIND] === KIND_PROBE && old(each.createTime)) ||
+      observer.all("image").some((each) => isProbeImage(each.tags) && old(each.createTime))
+    );
   }
 
   #isStray({ uid }: Identity, seen: Set<string>): boolean {

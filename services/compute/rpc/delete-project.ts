@@ -26,9 +26,12 @@ export function deleteProject({ store }: ComputeContext) {
       });
       const content = (await firstIn(store, instanceKind, name)) ?? (await firstIn(store, mirrorKind, name));
       if (content === undefined) {
-        await store.transact(async (tx) => {
-          if (await tx.get(projectKind, name)) tx.delete(projectKind, name);
-        });
+        await store.transact(
+          async (tx) => {
+            if (await tx.get(projectKind, name)) tx.delete(projectKind, name);
+          },
+          { durable: true },
+        );
         return {};
       }
       await store.mutate(projectKind, name, (record) => void (record.meta!.deleteTime = undefined));

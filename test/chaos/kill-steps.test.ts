@@ -1,0 +1,110 @@
+import assert from "node:assert/strict";
+import { describe, test, type TestContext } from "node:test";
+import { readMetadata } from "../../services/common/jobs/metadata.ts";
+import { killRound, type Round, type Verb } from "./support/kill-round.ts";
+import { Scene, type Victim } from "./support/scene.ts";
+import { assertWhole } from "./support/whole.ts";
+
+const VICTIMS: readonly Victim[] = ["compute", "gateway", "redis", "engine"];
+/** Operations on the way at each kill, begun one after the other, so that each kill hits them at different moments. */
+const PER_ROUND = 3;
+const SECOND_KILL_MS_MAX = 1_000;
+
+interface Reference {
+  /** Names of the steps, in order. */
+  steps: string[];
+  durationMs: number;
+}
+
+/** The same operation left in peace: which steps it has, and how long it takes. */
+async function reference(scene: Scene, verb: Verb, id: string): Promise<Reference> {
+  const steps = new Set<string>();
+  const stop = scene.onOperation((record) => {
+    const { step } = readMetadata(record);
+    if (record.job === `${verb}-instance` && step !== "") steps.add(step);
+  });
+  const startMs = performance.now();
+  const begin = {
+    create: () => scene.create(id),
+    resize: () => scene.resize(id, 96n << 20n),
+    delete: () => scene.remove(id),
+  };
+  await scene.ended((await begin[verb]()).name, 30_000);
+  const durationMs = performance.now() - startMs;
+  await assertWhole(scene);
+  stop();
+  assert.ok(steps.size > 0, "no step was told");
+  return { steps: [...steps], durationMs };
+}
+
+/** Every step of a creation; each time the instances made are then resized and deleted, with kills spread over the time that takes. */
+function* rounds(victim: Victim, made: Record<Verb, Reference>): Generator<Round> {
+  const { steps } = made.create;
+  for (const [at, step] of steps.entries()) {
+    const ids = Array.from({ length: PER_ROUND }, (_, i) => `${victim}-${at}-${i}`);
+    const spread = (verb: Verb): Round["moment"] => {
+      const { steps: own, durationMs } = made[verb];
+      // By name for each step, then evenly over the whole.
+      return at < own.length
+        ? { step: own[at]! }
+        : { afterMs: (durationMs * (at - own.length + 1)) / (steps.length - own.length + 1) };
+    };
+    const common = { victim, ids, memoryBytes: BigInt(80 + at) << 20n };
+    const again = (n: number) => ((at + n) % 2 === 1 ? Math.random() * SECOND_KILL_MS_MAX : undefined);
+    yield {
+      ...common,
+      verb: "create",
+      moment: { step },
+      staggerMs: made.create.durationMs / 4,
+      againAfterMs: again(0),
+    };
+    yield {
+      ...common,
+      verb: "resize",
+      moment: spread("resize"),
+      staggerMs: made.resize.durationMs / 4,
+      againAfterMs: again(1),
+    };
+    yield {
+      ...common,
+      verb: "delete",
+      moment: spread("delete"),
+      staggerMs: made.delete.durationMs / 4,
+      againAfterMs: again(0),
+    };
+  }
+}
+
+async function killEverywhere(context: TestContext, victim: Victim): Promise<void> {
+  await using scene = await Scene.start();
+  {
+    const made = {
+      create: await reference(scene, "create", "ref"),
+      resize: await reference(scene, "resize", "ref"),
+      delete: await reference(scene, "delete", "ref"),
+    };
+    const hits = new Map<string, number>();
+    let slowestMs = 0;
+    for (const round of rounds(victim, made)) {
+      try {
+        const { hit, resumeMs } = await killRound(scene, round);
+        for (const step of hit) hits.set(`${round.verb}: ${step}`, (hits.get(`${round.verb}: ${step}`) ?? 0) + 1);
+        slowestMs = Math.max(slowestMs, resumeMs);
+      } catch (error) {
+        throw new Error(`${JSON.stringify(round, bigints)}\n${await scene.complaints()}`, { cause: error });
+      }
+    }
+    context.diagnostic(`steps hit: ${JSON.stringify(Object.fromEntries(hits))}`);
+    context.diagnostic(
+      `last end ${Math.round(slowestMs)} ms after ${victim} was back, at most; ${JSON.stringify(scene.watcher.counts)}`,
+    );
+    const missed = made.create.steps.filter((step) => !hits.has(`create: ${step}`));
+    assert.ok(missed.length <= 2, `steps that no kill hit: ${missed.join(", ")}`);
+  }
+}
+
+const bigints = (_key: string, value: unknown): unknown => (typeof value === "bigint" ? String(value) : value);
+
+describe("kill -9 at every step", { concurrency: 2, timeout: 1_200_000 }, () => {
+  for (const victim of VICTIMS) test(`of ${victim}`, (context) => killEverywhere(context, victim));
+});
