@@ -1,3 +1,4 @@
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { pino } from "pino";
 import { keepRenewed } from "../../services/common/realm/renew.ts";
@@ -38,16 +39,14 @@ export async function startRealm(context: StartRealmContext): Promise<StartedRea
   const { options, report, screen, supervisor, lockFd, signal } = context;
   const { dataDir, hostName, listen, ports, logLevel, env } = options;
   const installing = { path: env["PATH"] ?? "", say: screen.change };
+  await mkdir(join(dataDir, "log"), { recursive: true, mode: 0o700 });
   await install(report.toInstall, installing);
 
   const engine = await startEngine(context, installing);
   const redisUrl = options.redisUrl ?? (await startPrivateRedis(context));
 
   const { realm, certificates } = await setUpRealm(dataDir, hostName);
-  const log = pino(
-    { name: "start", level: logLevel },
-    pino.destination({ dest: join(dataDir, "log", "start.log"), mkdir: true }),
-  );
+  const log = pino({ name: "start", level: logLevel }, pino.destination(join(dataDir, "log", "start.log")));
   keepRenewed(realm, certificates, { signal, log });
   screen.good("realm", `certificates in ${join(dataDir, "tls")}`);
 

@@ -60,18 +60,16 @@ export interface StartEngineOptions {
 export async function startEngine(options: StartEngineOptions = {}): Promise<TestEngine> {
   const id = randomBytes(4).toString("hex");
   const folder = await testFolder("engine");
-  const cgroup = `gantry-test-${id}`;
   // Two that look for free addresses at once would find the same.
   const { engine, network, registered } = await withFileLock(
     join(tmpdir(), "gantry-test-network.lock"),
     NETWORK_WAIT_MS,
     async () => {
       const found = await findFreeNetwork(`gt${id}`, randomBytes(1)[0]!);
-      const made = register({ kind: "engine", dir: folder.path, cgroup, network: found });
+      const made = register({ kind: "engine", dir: folder.path, network: found });
       const prepared = await preparePrivateEngine({
         dir: folder.path,
         network: found,
-        cgroupParent: `/${cgroup}`,
         env: process.env,
         orphanSignal: "SIGKILL",
       });
@@ -98,7 +96,7 @@ export async function startEngine(options: StartEngineOptions = {}): Promise<Tes
     start: () => daemons.start(),
     powerOff: async () => {
       await daemons.kill("both");
-      await endContainers(folder.path, cgroup);
+      await endContainers(folder.path, network);
     },
     stop,
     [Symbol.asyncDispose]: stop,

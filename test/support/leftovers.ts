@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { readdir, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { tearDownNetwork } from "../../deploy/local/engine/network.ts";
-import type { EngineNetwork } from "../../deploy/local/engine/engine-config.ts";
+import { cgroupOf, type EngineNetwork } from "../../deploy/local/engine/engine-config.ts";
 import { processesWithArgument } from "../../deploy/local/process/processes.ts";
 import { runCommand } from "../../deploy/local/process/run-command.ts";
 import { waitUntil } from "../../deploy/local/process/wait-until.ts";
@@ -12,7 +12,7 @@ export type Leftover =
   | { kind: "process"; pid: number; startTicks: string }
   | { kind: "folder"; path: string }
   /** An engine's containers, networks and mounts; its two daemons are processes of their own. */
-  | { kind: "engine"; dir: string; cgroup: string; network: EngineNetwork };
+  | { kind: "engine"; dir: string; network: EngineNetwork };
 
 const END_TIMEOUT_MS = 15_000;
 const COMMAND_TIMEOUT_MS = 10_000;
@@ -54,23 +54,23 @@ function kill(pid: number): void {
 }
 
 async function removeEngine(engine: Extract<Leftover, { kind: "engine" }>): Promise<void> {
-  await endContainers(engine.dir, engine.cgroup);
+  await endContainers(engine.dir, engine.network);
   await tearDownNetwork(engine.network);
   await removeFolder(engine.dir);
 }
 
 /** Kills the containers of an engine whose daemons are gone. */
-export async function endContainers(engineDir: string, cgroup: string): Promise<void> {
+export async function endContainers(engineDir: string, network: EngineNetwork): Promise<void> {
   // Shims first: one that lives would report a killed container to nobody and stay.
   for (const pid of processesWithArgument(join(engineDir, "containerd.sock"))) kill(pid);
-  const groups = await cgroupsOf(cgroup);
+  const groups = await cgroupsOf(cgroupOf(network));
   await waitUntil(
     async () => {
       const pids = groups.flatMap(processesOf);
       for (const pid of pids) kill(pid);
       return pids.length === 0 ? true : undefined;
     },
-    { what: `end of the containers in ${cgroup}`, timeoutMs: END_TIMEOUT_MS },
+    { what: `end of the containers in ${engineDir}`, timeoutMs: END_TIMEOUT_MS },
   );
   for (const group of groups) await removeCgroup(group);
 }

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Client, credentials } from "@grpc/grpc-js";
 import { setUpRealm } from "../../deploy/local/realm/set-up-realm.ts";
@@ -100,6 +100,7 @@ async function start(
 ): Promise<Platform> {
   const folder = await testFolder("realm");
   closers.push(folder.remove);
+  await mkdir(join(folder.path, "log"));
   const images = options.images ?? [BUSYBOX];
   const hostName = options.hostName ?? "host-a";
   const engine = options.engine ?? (await startEngine({ images }));

@@ -15,8 +15,6 @@ export interface EngineNetwork {
 
 export interface EngineOptions {
   network: EngineNetwork;
-  /** Containers live below it; default: the engine's own choice. */
-  cgroupParent?: string;
   labels?: readonly string[];
 }
 
@@ -41,7 +39,7 @@ export function containerdConfig(paths: EnginePaths): string {
  * of our own (masquerade.ts).
  */
 export function engineConfig(paths: EnginePaths, options: EngineOptions): Record<string, unknown> {
-  const { network, cgroupParent, labels } = options;
+  const { network, labels } = options;
   return {
     "data-root": paths.dataRoot,
     "exec-root": paths.execRoot,
@@ -56,7 +54,12 @@ export function engineConfig(paths: EnginePaths, options: EngineOptions): Record
     // Devices by the Container Device Interface: on by default from 28 on.
     features: { cdi: true },
     "log-driver": "local",
-    ...(cgroupParent ? { "cgroup-parent": cgroupParent } : {}),
+    "cgroup-parent": cgroupOf(network),
     ...(labels ? { labels } : {}),
   };
+}
+
+/** The group of all containers of an engine. Both cgroup drivers take a name that ends like this. */
+export function cgroupOf(network: EngineNetwork): string {
+  return `${network.bridge}.slice`;
 }

@@ -5,7 +5,7 @@ const COMMAND_TIMEOUT_MS = 10_000;
 
 /** Makes the engine's bridge and its masquerading, where they are not there yet (or not as they should be). */
 export async function setUpNetwork(network: EngineNetwork): Promise<void> {
-  if (!(await linkExists(network.bridge))) {
+  if (!(await links()).some(({ ifname }) => ifname === network.bridge)) {
     await ip(["link", "add", network.bridge, "type", "bridge"]);
   }
   await ip(["addr", "replace", network.bridgeAddress, "dev", network.bridge]);
@@ -13,9 +13,14 @@ export async function setUpNetwork(network: EngineNetwork): Promise<void> {
   await nft(masqueradeRules(network));
 }
 
+/** Of an engine that is gone: removes its bridges, those of its other networks too, and its masquerading. */
 export async function tearDownNetwork(network: EngineNetwork): Promise<void> {
   await nft(deleteRules(network));
-  if (await linkExists(network.bridge)) await ip(["link", "del", network.bridge]);
+  const [first, second] = network.range.split(".");
+  for (const { ifname, linkinfo, addr_info: addresses } of await links()) {
+    const own = addresses.some(({ local }) => local?.startsWith(`${first}.${second}.`));
+    if (ifname === network.bridge || (own && linkinfo?.info_kind === "bridge")) await ip(["link", "del", ifname]);
+  }
 }
 
 /** What leaves the engine's networks takes the host's address; an existing table is replaced in one transaction. */
@@ -37,11 +42,16 @@ function deleteRules({ bridge }: EngineNetwork): string {
   return `table ip ${bridge}\ndelete table ip ${bridge}\n`;
 }
 
-async function linkExists(name: string): Promise<boolean> {
-  const links = JSON.parse(await runCommand("ip", ["-json", "link", "show"], { timeoutMs: COMMAND_TIMEOUT_MS })) as {
-    ifname: string;
-  }[];
-  return links.some(({ ifname }) => ifname === name);
+interface Link {
+  ifname: string;
+  linkinfo?: { info_kind?: string };
+  addr_info: { local?: string }[];
+}
+
+async function links(): Promise<Link[]> {
+  return JSON.parse(
+    await runCommand("ip", ["-json", "-details", "addr", "show"], { timeoutMs: COMMAND_TIMEOUT_MS }),
+  ) as Link[];
 }
 
 async function ip(args: string[]): Promise<void> {

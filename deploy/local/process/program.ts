@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync } from "node:fs";
-import { dirname } from "node:path";
+import { closeSync, openSync } from "node:fs";
 import { waitUntil } from "./wait-until.ts";
 
 export interface ProgramSpec {
@@ -8,7 +7,7 @@ export interface ProgramSpec {
   command: string;
   args: readonly string[];
   env: NodeJS.ProcessEnv;
-  /** Standard output and error are appended to it. */
+  /** Standard output and error are appended to it; its folder is there. */
   logPath: string;
   /** Resolves once it does its work; rejects while it does not yet. */
   isReady: (signal: AbortSignal) => Promise<void>;
@@ -75,7 +74,6 @@ export class Program {
 
   /** Starts it without waiting. */
   static async launch(spec: ProgramSpec): Promise<Program> {
-    mkdirSync(dirname(spec.logPath), { recursive: true });
     const log = openSync(spec.logPath, "a", 0o600);
     try {
       // Of its own session, so that Ctrl-C reaches only us and the order of stopping is ours.
