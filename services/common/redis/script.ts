@@ -1,4 +1,5 @@
 import { hash } from "node:crypto";
+import type { Socket } from "node:net";
 import type { Redis } from "ioredis";
 
 export type ScriptArgument = string | number | Buffer;
@@ -22,6 +23,17 @@ export function defineScript(lua: string, options: ScriptOptions = {}): Script {
   return { source, sha: hash("sha1", source), readOnly: options.readOnly ?? false };
 }
 
+/**
+ * Commands that are sent in one turn of the event loop leave in one system call: for many small writes at a time that is a tenth of
+ * the processor's work. `stream` is ioredis's socket; where there is none yet the command is refused by ioredis itself.
+ */
+function coalesce(redis: Redis): void {
+  const socket = redis.stream as Socket | undefined;
+  if (socket === undefined || socket.writableCorked > 0) return;
+  socket.cork();
+  process.nextTick(() => socket.uncork());
+}
+
 /** Runs a script; bulk strings of the reply are Buffers. */
 export async function runScript(
   redis: Redis,
@@ -29,6 +41,7 @@ export async function runScript(
   keys: string[],
   args: ScriptArgument[],
 ): Promise<unknown> {
+  coalesce(redis);
   const suffix = script.readOnly ? "_RO" : "";
   try {
     return await redis.callBuffer(`EVALSHA${suffix}`, script.sha, keys.length, ...keys, ...args);

@@ -77,7 +77,6 @@ export class PendingTransaction implements Transaction {
     meta.generation = 1n;
     meta.createTime = this.now;
     meta.updateTime = this.now;
-    meta.etag = etagOf(meta);
     const blind = read === undefined && write === undefined;
     this.#write({ kind, name: meta.name, record, before: write?.before, blind, fresh: true });
   }
