@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { type Instance, InstanceState as S, RestartPolicy } from "../../../../proto/gen/gantry/compute/v1/instance.ts";
+import {
+  killContainer,
+  pauseContainer,
+  startContainer,
+  unpauseContainer,
+} from "../../../../services/common/engine/api/containers.ts";
+import { TestCompute } from "../support/compute.ts";
+
+describe("status of instances whose containers are changed behind Gantry's back", () => {
+  let compute: TestCompute;
+
+  before(async () => {
+    compute = await TestCompute.start();
+  });
+  after(async () => {
+    await compute?.[Symbol.asyncDispose]();
+  });
+
+  const reaches = (id: string, state: S): Promise<Instance> =>
+    compute.until(`${id} is in state ${state}`, async () => {
+      const instance = await compute.get(id);
+      return instance.status?.state === state && instance;
+    });
+
+  test("pause, resume and a bad end are seen; etag and generation stay", async () => {
+    const made = await compute.created("web", { restartPolicy: RestartPolicy.RESTART_POLICY_NEVER });
+    const container = compute.containerName("web");
+    await pauseContainer(compute.engine, container);
+    await reaches("web", S.INSTANCE_STATE_PAUSED);
+    await unpauseContainer(compute.engine, container);
+    await reaches("web", S.INSTANCE_STATE_RUNNING);
+    await killContainer(compute.engine, container, "SIGKILL");
+    const failed = await reaches("web", S.INSTANCE_STATE_FAILED);
+    assert.equal(failed.status!.exitCode, 137);
+    assert.ok(failed.status!.finishTime! >= failed.status!.startTime!);
+    assert.deepEqual(failed.status!.addresses, []);
+    assert.deepEqual([failed.meta!.etag, failed.meta!.generation], [made.meta!.etag, made.meta!.generation]);
+    await startContainer(compute.engine, container);
+    const again = await reaches("web", S.INSTANCE_STATE_RUNNING);
+    assert.equal(again.status!.addresses[0]!.ipv4, made.status!.addresses[0]!.ipv4);
+  });
+
+  test("a process killed at its memory limit is told as that", async () => {
+    // Keeps what it reads until a line ends, which none does.
+    const command = ["/bin/sh", "-c", "sleep 1; exec tail /dev/zero"];
+    const restartPolicy = RestartPolicy.RESTART_POLICY_NEVER;
+    await compute.created("greedy", { command, memoryBytes: 12n * 1024n * 1024n, restartPolicy });
+    const failed = await reaches("greedy", S.INSTANCE_STATE_FAILED);
+    assert.equal(failed.status!.oomKilled, true);
+    assert.equal(failed.status!.exitCode, 137);
+    assert.equal(failed.status!.conditions.find(({ type }) => type === "ContainerRunning")!.reason, "OutOfMemory");
+  });
+
+  test("what changed while the process was away is seen when it is back", async () => {
+    const sleeper = { command: ["/bin/sleep", "600"], restartPolicy: RestartPolicy.RESTART_POLICY_NEVER };
+    await compute.created("alone", sleeper);
+    await compute.kill();
+    await killContainer(compute.engine, compute.containerName("alone"), "SIGKILL");
+    await compute.startProcess();
+    const failed = await reaches("alone", S.INSTANCE_STATE_FAILED);
+    assert.equal(failed.status!.exitCode, 137);
+  });
+
+  test("nothing is written while nothing changes", async () => {
+    await compute.created("calm");
+    const version = async (): Promise<bigint> => (await compute.get("calm")).meta!.version;
+    const before = await version();
+    // An exec, a second look at the list: the engine speaks of the container, its state stays.
+    const { Id } = await compute.engine.call<{ Id: string }>(
+      "POST",
+      `/containers/${compute.containerName("calm")}/exec`,
+      {
+        body: { Cmd: ["true"] },
+      },
+    );
+    await compute.engine.call("POST", `/exec/${Id}/start`, { body: { Detach: true } });
+    const end = Date.now() + 3_000;
+    await compute.until("it has been watched for a while", async () => {
+      assert.equal(await version(), before);
+      return Date.now() > end;
+    });
+  });
+});
