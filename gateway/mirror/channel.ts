@@ -32,6 +32,7 @@ export class Channel {
   #flushedS: number;
   #snapshot: Snapshot | undefined;
   #snapshotAtMs = 0;
+  #synced: { s: number; frames: Buffer } | undefined;
   /** Since when nobody observes. */
   emptySinceMs: number | undefined = performance.now();
 
@@ -74,9 +75,11 @@ export class Channel {
 
   setShowsOrigin(showsOrigin: (name: string) => boolean): void {
     this.#showsOrigin = showsOrigin;
+    this.#synced = undefined;
   }
 
   showOrigin(origin: OriginView): void {
+    this.#synced = undefined;
     if (!this.#showsOrigin(origin.name)) return;
     this.#enqueue(originText(this.mirror.name, this.mirror.epoch, this.mirror.s, origin));
   }
@@ -89,7 +92,7 @@ export class Channel {
   /** Adds an observer; `from` is where it says it stands. What it gets first is written at once. */
   join(sink: Sink, from?: { epoch: string; s: number }): Observer {
     this.flush();
-    const observer = createObserver(sink);
+    const observer = createObserver(this, sink);
     this.#catchingUp.add(observer);
     this.emptySinceMs = undefined;
     if (from && this.mirror.canResume(from.epoch, from.s)) {
@@ -178,16 +181,24 @@ export class Channel {
   #goLive(observer: Observer): void {
     this.flush();
     this.#announce(observer);
+    observer.sink.write(this.#syncedFrames());
+    this.#catchingUp.delete(observer);
+    observer.mode = "live";
+    observer.index = this.#live.push(observer) - 1;
+  }
+
+  /** States of the origins and `synced`: the same for all who get there at the same number. */
+  #syncedFrames(): Buffer {
     const { name, epoch, s, digest } = this.mirror;
+    if (this.#synced?.s === s) return this.#synced.frames;
     const texts: string[] = [];
     for (const origin of this.#origins()) {
       if (this.#showsOrigin(origin.name)) texts.push(originText(name, epoch, s, origin));
     }
     texts.push(digestText("synced", name, epoch, s, digest));
-    observer.sink.write(Buffer.concat(texts.map(frameText)));
-    this.#catchingUp.delete(observer);
-    observer.mode = "live";
-    observer.index = this.#live.push(observer) - 1;
+    const frames = Buffer.concat(texts.map(frameText));
+    this.#synced = { s, frames };
+    return frames;
   }
 
   #announce(observer: Observer): void {

@@ -23,6 +23,7 @@ export interface Sink {
  * pieces, as fast as its socket takes them: a `snapshot` under way, or the rest `behind` it.
  */
 export interface Observer {
+  readonly channel: Channel;
   readonly sink: Sink;
   mode: "live" | "behind" | "snapshot";
   s: number;
@@ -34,6 +35,6 @@ export interface Observer {
   index: number;
 }
 
-export function createObserver(sink: Sink): Observer {
-  return { sink, mode: "behind", s: 0, snapshot: undefined, part: 0, announce: false, index: -1 };
+export function createObserver(channel: Channel, sink: Sink): Observer {
+  return { channel, sink, mode: "behind", s: 0, snapshot: undefined, part: 0, announce: false, index: -1 };
 }

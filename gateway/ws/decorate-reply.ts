@@ -18,11 +18,11 @@ export async function decorateReply(
   const operation = body as { name?: unknown; done?: unknown } | null;
   if (!OPERATION_METHODS.has(method.replace(/^\//, "")) || operation?.done !== true) return undefined;
   const name = operation.name;
-  if (typeof name !== "string" || !session.subscriptions) return undefined;
+  if (typeof name !== "string" || session.subscriptions.length === 0) return undefined;
   const { catalog, limits } = session.server;
   if (!(await catalog.whenDone(name, limits.appliedTimeoutMs)) || !session.open) return undefined;
   catalog.fanout.flush();
-  for (const { channel } of session.subscriptions.values()) {
+  for (const { channel } of session.subscriptions) {
     const s = channel.mirror.lastChange(name);
     if (s !== undefined) return { m: channel.mirror.name, e: channel.mirror.epoch, s };
   }

@@ -22,13 +22,9 @@ import { TokenBucket } from "./token-bucket.ts";
 
 /** A socket that was told to close and does not answer is cut after this long. */
 const CLOSE_GRACE_MS = 2_000;
+const NONE: readonly Observer[] = [];
 /** Frames that may come while `hello` is being checked. */
 const EARLY_FRAMES_MAX = 16;
-
-export interface Subscription {
-  channel: Channel;
-  observer: Observer;
-}
 
 /** One WebSocket: who it is, what it observes, what it is owed. There may be ten thousand: it holds no timer and no closure. */
 export class Session implements Sink {
@@ -47,7 +43,8 @@ export class Session implements Sink {
   #refused = 0;
   #closing = false;
   #bucket: TokenBucket | undefined;
-  subscriptions: Map<string, Subscription> | undefined;
+  /** One for each mirror; few, so a list is searched. */
+  subscriptions: readonly Observer[] = NONE;
   commands: CommandSession | undefined;
   drainCallbacks: (() => void)[] | undefined;
 
@@ -141,7 +138,7 @@ export class Session implements Sink {
 
   drained(): void {
     this.#ws.resume();
-    if (this.subscriptions) for (const { channel, observer } of this.subscriptions.values()) channel.pump(observer);
+    for (const observer of this.subscriptions) observer.channel.pump(observer);
     const callbacks = this.drainCallbacks;
     this.drainCallbacks = undefined;
     for (const callback of callbacks ?? []) callback();
@@ -154,21 +151,30 @@ export class Session implements Sink {
   /** The mirror has gone: the socket stays, the subscription ends. */
   ended(channel: Channel): void {
     const { name, epoch, s } = channel.mirror;
-    this.subscriptions?.delete(name);
+    this.subscriptions = this.subscriptions.filter((each) => each.channel !== channel);
     this.fail(undefined, this.server.mirrorGone(name), { m: name, e: epoch, s });
   }
 
+  subscription(name: string): Observer | undefined {
+    return this.subscriptions.find((each) => each.channel.mirror.name === name);
+  }
+
+  subscribe(channel: Channel, from: { epoch: string; s: number } | undefined): void {
+    this.subscriptions = [...this.subscriptions, channel.join(this, from)];
+  }
+
   unsubscribe(name: string): boolean {
-    const found = this.subscriptions?.get(name);
+    const found = this.subscription(name);
     if (!found) return false;
-    this.subscriptions!.delete(name);
-    found.channel.leave(found.observer);
+    this.subscriptions = this.subscriptions.filter((each) => each !== found);
+    found.channel.leave(found);
     return true;
   }
 
   /** Ends all that goes on for this socket. */
   release(): void {
-    for (const name of this.subscriptions?.keys() ?? []) this.unsubscribe(name);
+    for (const observer of this.subscriptions) observer.channel.leave(observer);
+    this.subscriptions = NONE;
     this.commands?.destroy();
     this.commands = undefined;
     this.drainCallbacks = undefined;

@@ -11,7 +11,8 @@ export const refresh: FrameHandler = async (session, frame, id) => {
   session.token = token;
   session.warned = false;
   session.reply(id, { body: { subject: principal.subject, expires: new Date(principal.expiresMs).toISOString() } });
-  for (const name of session.subscriptions?.keys() ?? []) {
+  for (const { channel } of session.subscriptions) {
+    const { name } = channel.mirror;
     try {
       session.server.catalog.admit(name, principal);
     } catch (error) {

@@ -10,14 +10,13 @@ export const subscribe: FrameHandler = async (session, frame, id) => {
   await server.originsListed(mirror);
   if (!session.open) return;
   const definition = server.catalog.admit(mirror, session.principal!);
-  session.subscriptions ??= new Map();
-  if (session.subscriptions.has(mirror)) {
+  if (session.subscription(mirror)) {
     throw failedPrecondition("ALREADY_SUBSCRIBED", `${mirror} is subscribed to: unsubscribe first`, { mirror });
   }
   const max = server.limits.subscriptionsMax;
-  if (session.subscriptions.size >= max)
+  if (session.subscriptions.length >= max)
     throw resourceExhausted("subscriptionsMax", `at most ${max} mirrors on one socket`);
   const channel = server.catalog.open(definition);
   session.reply(id, { m: mirror, e: channel.mirror.epoch, s: channel.mirror.s });
-  session.subscriptions.set(mirror, { channel, observer: channel.join(session, from) });
+  session.subscribe(channel, from);
 };

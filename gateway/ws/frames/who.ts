@@ -7,7 +7,7 @@ const SUBJECTS_MAX = 1_000;
 /** `who {m}`: who observes a mirror that the caller observes too: sockets per subject, the most first. */
 export const who: FrameHandler = async (session, frame, id) => {
   const mirror = mirrorField(frame);
-  const subscription = session.subscriptions?.get(mirror);
+  const subscription = session.subscription(mirror);
   if (!subscription) throw failedPrecondition("NOT_SUBSCRIBED", `${mirror} is not subscribed to`, { mirror });
   const counts = new Map<string, number>();
   for (const { subject } of subscription.channel.sinks()) counts.set(subject, (counts.get(subject) ?? 0) + 1);

@@ -12,12 +12,15 @@ interface Start {
 interface Count {
   do: "count";
 }
+interface Peek {
+  do: "peek";
+}
 interface Stall {
   do: "stall";
   count: number;
   on: boolean;
 }
-export type GeneratorCommand = Start | Count | Stall;
+export type GeneratorCommand = Start | Count | Peek | Stall;
 
 export interface GeneratorCounts {
   deliveries: number;
@@ -118,7 +121,7 @@ class Observer {
       } else if (text.startsWith('{"t":"resumed"')) this.#live = false;
       return;
     }
-    deliveries++;
+    if (!this.stalled) deliveries++;
     const s = this.#number(data, at);
     if (this.#live && s !== this.#s + 1) gaps++;
     this.#s = s;
@@ -160,6 +163,7 @@ const CONNECTING_AT_ONCE = 50;
 
 async function command(message: GeneratorCommand): Promise<object> {
   if (message.do === "count") return counts();
+  if (message.do === "peek") return { deliveries };
   if (message.do === "stall") {
     for (const observer of observers.slice(0, message.count)) {
       observer.stalled = message.on;
