@@ -9,6 +9,9 @@ import {
 import type { ContainerState } from "../../common/engine/state.ts";
 import { INNER_ENGINE_PORT } from "../inner-engine/command.ts";
 import { hasInnerEngine } from "../instances/defaults.ts";
+import { clipBytes } from "./clip.ts";
+
+const CONDITION_MESSAGE_BYTES_MAX = 1024;
 
 export const CONDITION_CONTAINER_RUNNING = "ContainerRunning";
 export const CONDITION_INNER_ENGINE_READY = "InnerEngineReady";
@@ -159,7 +162,11 @@ export function setCondition(
   const at = conditions.findIndex((known) => known.type === condition.type);
   const known = conditions[at];
   const since = known?.status === condition.status ? known.lastTransitionTime : now;
-  const next = { ...condition, message: condition.message.slice(0, 1024), lastTransitionTime: since };
+  const next = {
+    ...condition,
+    message: clipBytes(condition.message, CONDITION_MESSAGE_BYTES_MAX),
+    lastTransitionTime: since,
+  };
   if (at === -1) conditions.push(next);
   else conditions[at] = next;
 }

@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import type { Capability } from "../../../../proto/gen/gantry/compute/v1/host.ts";
 import { removeImage } from "../../../common/engine/api/images.ts";
 import type { Engine } from "../../../common/engine/engine.ts";
+import { clipBytes } from "../../observe/clip.ts";
 import { diskLimit, privileged } from "./engine.ts";
 import { brNetfilter, btrfs, ipvs, lxcfs, nftables, overlay, vxlan, wireguard } from "./kernel.ts";
 import type { Probe } from "./probe.ts";
@@ -99,9 +100,5 @@ async function cleanUp(engine: Engine, image: Promise<string> | undefined, signa
 }
 
 function clip(text: string): string {
-  const line = text.trim().replaceAll(/\s+/g, " ");
-  const bytes = Buffer.from(line);
-  return bytes.length <= DETAIL_BYTES_MAX
-    ? line
-    : new TextDecoder().decode(bytes.subarray(0, DETAIL_BYTES_MAX - 3)).replace(/\uFFFD$/, "");
+  return clipBytes(text.trim().replaceAll(/\s+/g, " "), DETAIL_BYTES_MAX);
 }

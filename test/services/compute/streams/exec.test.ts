@@ -238,4 +238,5 @@ async function* pieces(data: Buffer, size: number): AsyncGenerator<ExecInput> {
 /** A client that sends nothing and goes only when `signal` says so. */
 async function* forever(signal: AbortSignal): AsyncGenerator<ExecInput> {
   await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+  yield { type: "end" };
 }
