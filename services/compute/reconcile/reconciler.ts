@@ -12,7 +12,7 @@ import type { HostTools } from "../host-tools.ts";
 import { instanceKind } from "../kinds.ts";
 import { Backoff } from "./backoff.ts";
 import { type Correction, difference } from "./difference.ts";
-import { Strays } from "./strays.ts";
+import { STRAY_GRACE_MS, Strays } from "./strays.ts";
 
 export interface ReconcilerOptions {
   tools: HostTools;
@@ -29,6 +29,8 @@ const ROUND_INTERVAL_MS = 30_000;
 const RETRY_INTERVAL_MS = 500;
 /** After a change: what belongs together mostly comes together. */
 const SETTLE_MS = 200;
+/** No instance's name. */
+const STRAYS = "strays";
 /** Nothing is concluded from what was not there a moment ago. */
 const INSPECT_TIMEOUT_MS = 10_000;
 
@@ -105,7 +107,16 @@ export class Reconciler {
     for (const instance of this.#options.tools.catalog.onHost(this.#options.tools.host)) {
       this.#later(instance.meta!.name, 0);
     }
-    this.#enqueue("strays", () => this.#strays.look());
+    this.#enqueue(STRAYS, () => this.#lookForStrays());
+  }
+
+  async #lookForStrays(): Promise<void> {
+    if (!(await this.#strays.look()) || this.#due.has(STRAYS)) return;
+    const again = (): void => {
+      this.#due.delete(STRAYS);
+      this.#enqueue(STRAYS, () => this.#lookForStrays());
+    };
+    this.#due.set(STRAYS, setTimeout(again, STRAY_GRACE_MS + SETTLE_MS));
   }
 
   /** Once per instance: an earlier time wins. */

@@ -26,7 +26,7 @@ export interface StraysOptions {
 }
 
 /** A thing must have been a stray for that long: its record may be on its way. */
-const GRACE_MS = 30_000;
+export const STRAY_GRACE_MS = 5_000;
 const REMOVE_TIMEOUT_MS = 30_000;
 
 /**
@@ -43,7 +43,9 @@ export class Strays {
     this.#options = options;
   }
 
-  async look(): Promise<void> {
+  /** True when something was seen for the first time: look again after STRAY_GRACE_MS. */
+  async look(): Promise<boolean> {
+    const known = new Set(this.#since.keys());
     const { observer } = this.#options.tools;
     const seen = new Set<string>();
     for (const container of observer.all("container")) {
@@ -58,6 +60,7 @@ export class Strays {
     }
     for (const uid of this.#since.keys()) if (!seen.has(uid)) this.#since.delete(uid);
     if (this.#hasOldProbes()) await removeLeftovers(this.#options.tools.engine, AbortSignal.timeout(REMOVE_TIMEOUT_MS));
+    return [...seen].some((uid) => !known.has(uid));
   }
 
   #hasOldProbes(): boolean {
@@ -75,7 +78,7 @@ export class Strays {
     const now = performance.now();
     const since = this.#since.get(uid) ?? now;
     this.#since.set(uid, since);
-    return now - since >= GRACE_MS;
+    return now - since >= STRAY_GRACE_MS;
   }
 
   async #settle(id: string, identity: Identity): Promise<void> {
@@ -105,7 +108,8 @@ export class Strays {
       if (isEngineNotFound(error)) return undefined;
       throw error;
     });
-    if (!container) return;
+    // Another realm's: two may share an engine, each with a network of its own.
+    if (!container || !(tools.network.name in container.NetworkSettings.Networks)) return;
     const image = await findImage(tools.engine, container.Image);
     const instance = adoptedInstance({ container, image, host: tools.host, network: tools.network.name });
     const adopted = await store.transact(
