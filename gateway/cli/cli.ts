@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { contextPath, selectContext } from "./config/contexts.ts";
+import { contextPath, readContexts, selectContext } from "./config/contexts.ts";
 import { Connection } from "./connection.ts";
 import { UsageError } from "./exit-codes.ts";
 import { type OutputFormat, parseFormat } from "./output/print.ts";
@@ -22,11 +22,13 @@ const OPERATION_TIMEOUT_MS = 600_000;
 export class Cli {
   readonly signal: AbortSignal;
   readonly configPath: string;
+  readonly env: NodeJS.ProcessEnv;
   readonly #options: () => GlobalOptions;
   #connection: Connection | undefined;
 
   constructor(program: Command, env: NodeJS.ProcessEnv, signal: AbortSignal) {
     this.signal = signal;
+    this.env = env;
     this.configPath = contextPath(env);
     this.#options = () => program.opts<GlobalOptions>();
   }
@@ -41,25 +43,48 @@ export class Cli {
     return selectContext(this.configPath, this.#options().context);
   }
 
+  /** A connection of its own; who asks for it closes it. */
+  connect(timeoutMs: number): Connection {
+    return new Connection(this.context, timeoutMs, this.signal);
+  }
+
+  get contextNames(): string[] {
+    return Object.keys(readContexts(this.configPath).contexts);
+  }
+
   get project(): string {
     return this.#options().project ?? this.context.project ?? "default";
+  }
+
+  /** NOT_FOUND where the project does not exist. */
+  async checkProject(): Promise<void> {
+    const { compute } = this.connection;
+    await this.connection.call(compute, compute.getProject, { name: `projects/${this.project}` });
   }
 
   get format(): OutputFormat {
     return parseFormat(this.#options().output ?? "table");
   }
 
+  /** Of commands that print line by line for ever. */
+  get lineFormat(): "table" | "json" {
+    const { format } = this;
+    if (format === "json") return "json";
+    if (format === "table" || format === "wide") return "table";
+    throw new UsageError(`-o ${format}: here it is json (one object a line), or nothing for people`);
+  }
+
   get operationTimeoutMs(): number {
     const text = this.#options().timeout;
     if (text === undefined) return OPERATION_TIMEOUT_MS;
-    const timeoutMs = parseDurationMs(text);
+    const timeoutMs = parseDurationMs(text, "--timeout");
     if (timeoutMs <= 0 || timeoutMs > 86_400_000) throw new UsageError("--timeout must be more than 0 and at most 24h");
     return timeoutMs;
   }
 
   /** Progress goes to standard error: standard output stays the answer. */
   progressView(): ProgressView {
-    return new ProgressView(process.stderr, this.#options().quiet ?? false);
+    return new ProgressView(process.stderr, process.stdout, this.#options().quiet ?? false);
   }
 
   print(text: string): void {

@@ -1,7 +1,5 @@
-import { readFileSync } from "node:fs";
 import {
   type CallOptions,
-  type ChannelCredentials,
   type ClientUnaryCall,
   credentials as grpcCredentials,
   Metadata,
@@ -10,8 +8,11 @@ import {
 import { ComputeServiceClient } from "../../proto/gen/gantry/compute/v1/compute.ts";
 import { OperationsClient } from "../../proto/gen/google/longrunning/operations.ts";
 import { fromServiceError } from "../../services/common/errors/status.ts";
-import type { Context } from "./config/contexts.ts";
-import { UsageError } from "./exit-codes.ts";
+import { channelOptions } from "../../services/common/rpc/client.ts";
+import { caOf, type Context } from "./config/contexts.ts";
+
+/** A page of large resources fits. */
+const MESSAGE_BYTES_MAX = 64 * 1024 * 1024;
 
 type UnaryMethod<Req, Res> = (
   request: Req,
@@ -29,9 +30,13 @@ export class Connection {
   readonly #signal: AbortSignal;
 
   constructor(context: Context, timeoutMs: number, signal: AbortSignal) {
-    const credentials = channelCredentials(context);
-    // A command lives shortly: rather a clear "no answer" than a long silence.
-    const options = { "grpc.max_receive_message_length": 64 * 1024 * 1024, "grpc.enable_retries": 0 };
+    const credentials = grpcCredentials.createSsl(caOf(context));
+    const options = {
+      // What answers must be a gateway of the realm, by whatever address it is reached.
+      ...channelOptions(context.address, { serverName: "gateway", messageBytesMax: MESSAGE_BYTES_MAX }),
+      // A command lives shortly: rather a clear "no answer" than a long silence.
+      "grpc.enable_retries": 0,
+    };
     this.context = context;
     this.compute = new ComputeServiceClient(context.address, credentials, options);
     this.operations = new OperationsClient(context.address, credentials, options);
@@ -72,15 +77,5 @@ export class Connection {
   close(): void {
     this.compute.close();
     this.operations.close();
-  }
-}
-
-function channelCredentials(context: Context): ChannelCredentials {
-  try {
-    return grpcCredentials.createSsl(readFileSync(context.ca));
-  } catch (cause) {
-    throw new UsageError(`the realm's CA certificate ${context.ca} cannot be read: ${(cause as Error).message}`, {
-      cause,
-    });
   }
 }

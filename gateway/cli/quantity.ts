@@ -12,23 +12,25 @@ const unitBytes: Record<string, number> = {
   Ti: 2 ** 40,
 };
 
+const quoted = (text: string, option: string | undefined) => `${option === undefined ? "" : `${option} `}"${text}"`;
+
 /** Kubernetes-style size, for example `512Mi`, `1.5Gi`, `2G`, `1048576`, in bytes. */
-export function parseBytes(text: string): bigint {
+export function parseBytes(text: string, option?: string): bigint {
   const match = /^(\d+(?:\.\d+)?)([kMGT]i?|Ki)?B?$/.exec(text);
   const unit = match ? unitBytes[match[2] ?? ""] : undefined;
   if (!match || unit === undefined)
-    throw new UsageError(`"${text}" is not a size: write 512Mi, 1.5Gi or a number of bytes`);
+    throw new UsageError(`${quoted(text, option)} is not a size: write 512Mi, 1.5Gi or a number of bytes`);
   const bytes = Number(match[1]) * unit;
-  if (!Number.isSafeInteger(Math.round(bytes))) throw new UsageError(`"${text}" is too large a size`);
+  if (!Number.isSafeInteger(Math.round(bytes))) throw new UsageError(`${quoted(text, option)} is too large a size`);
   return BigInt(Math.round(bytes));
 }
 
 /** Kubernetes-style processors, for example `500m`, `0.5`, `2`, in thousandths. */
-export function parseCpu(text: string): bigint {
+export function parseCpu(text: string, option?: string): bigint {
   const match = /^(\d+(?:\.\d{1,3})?)(m)?$/.exec(text);
   const millis = match ? (match[2] ? Number(match[1]) : Number(match[1]) * 1000) : Number.NaN;
   if (!Number.isSafeInteger(Math.round(millis)) || (match?.[2] && !Number.isInteger(millis))) {
-    throw new UsageError(`"${text}" is not a number of processors: write 2, 0.5 or 500m`);
+    throw new UsageError(`${quoted(text, option)} is not a number of processors: write 2, 0.5 or 500m`);
   }
   return BigInt(Math.round(millis));
 }
@@ -36,10 +38,10 @@ export function parseCpu(text: string): bigint {
 const durationMs: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** `90s`, `5m`, `1h30m`, `500ms`, in milliseconds. */
-export function parseDurationMs(text: string): number {
+export function parseDurationMs(text: string, option?: string): number {
   const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)];
   if (parts.length === 0 || parts.map((part) => part[0]).join("") !== text) {
-    throw new UsageError(`"${text}" is not a duration: write 90s, 5m or 1h30m`);
+    throw new UsageError(`${quoted(text, option)} is not a duration: write 90s, 5m or 1h30m`);
   }
   return parts.reduce((sum, part) => sum + Number(part[1]) * (durationMs[part[2] ?? ""] ?? 0), 0);
 }

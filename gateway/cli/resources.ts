@@ -16,6 +16,7 @@ import type { Connection } from "./connection.ts";
 import type { Column } from "./output/table.ts";
 import { formatAge, formatBytes, formatCpu } from "./quantity.ts";
 import { UsageError } from "./exit-codes.ts";
+import { suggestion } from "./suggest.ts";
 
 export interface ListQuery {
   project: string;
@@ -33,7 +34,11 @@ export interface ResourceKind<T> {
   readonly kind: string;
   readonly typeName: string;
   readonly message: { encode(message: T): BinaryWriter; decode(bytes: Uint8Array): T };
+  /** Whether each belongs to a project. */
+  readonly inProject: boolean;
   readonly columns: readonly Column<T>[];
+  /** States it can be in, without their prefix; empty: it has none. */
+  readonly states: readonly string[];
   name(item: T): string;
   /** Full resource name of an id (full names pass through). */
   fullName(id: string, project: string): string;
@@ -51,6 +56,11 @@ const stateName = (table: Record<string, number>, prefix: string, value: number)
   Object.keys(table)
     .find((key) => table[key] === value)
     ?.slice(prefix.length) ?? String(value);
+
+const statesOf = (table: Record<string, number>, prefix: string) =>
+  Object.keys(table)
+    .map((key) => key.slice(prefix.length))
+    .filter((state) => state !== "UNSPECIFIED" && state !== "");
 
 /** `RUNNING` for INSTANCE_STATE_RUNNING. */
 export const instanceStateName = (instance: Instance) =>
@@ -70,6 +80,8 @@ const instances: ResourceKind<Instance> = {
   kind: "Instance",
   typeName: "gantry.compute.v1.Instance",
   message: InstanceMessage,
+  inProject: true,
+  states: statesOf(InstanceState, "INSTANCE_STATE_"),
   columns: [
     { header: "NAME", value: (i) => idOf(i.meta?.name ?? "") },
     { header: "PROJECT", value: (i) => projectOf(i.meta?.name ?? ""), wide: true },
@@ -108,6 +120,8 @@ const hosts: ResourceKind<Host> = {
   kind: "Host",
   typeName: "gantry.compute.v1.Host",
   message: HostMessage,
+  inProject: false,
+  states: statesOf(HostState, "HOST_STATE_"),
   columns: [
     { header: "NAME", value: (h) => idOf(h.meta?.name ?? "") },
     {
@@ -153,6 +167,8 @@ const projects: ResourceKind<Project> = {
   kind: "Project",
   typeName: "gantry.compute.v1.Project",
   message: ProjectMessage,
+  inProject: false,
+  states: statesOf(ProjectState, "PROJECT_STATE_"),
   columns: [
     { header: "NAME", value: (p) => idOf(p.meta?.name ?? "") },
     { header: "STATE", value: (p) => stateName(ProjectState, "PROJECT_STATE_", p.status?.state ?? 0) },
@@ -177,6 +193,8 @@ const mirrors: ResourceKind<Mirror> = {
   kind: "Mirror",
   typeName: "gantry.compute.v1.Mirror",
   message: MirrorMessage,
+  inProject: true,
+  states: [],
   columns: [
     { header: "NAME", value: (m) => idOf(m.meta?.name ?? "") },
     { header: "PROJECT", value: (m) => projectOf(m.meta?.name ?? ""), wide: true },
@@ -212,8 +230,11 @@ const operations: ResourceKind<Operation> = {
   kind: "Operation",
   typeName: "google.longrunning.Operation",
   message: OperationMessage,
+  inProject: true,
+  states: statesOf(OperationState, "OPERATION_STATE_"),
   columns: [
     { header: "NAME", value: (o) => idOf(o.name) },
+    { header: "PROJECT", value: (o) => projectOf(o.name), wide: true },
     { header: "VERB", value: (o) => metadataOf(o)?.verb ?? "-" },
     { header: "TARGET", value: (o) => metadataOf(o)?.target ?? "-" },
     { header: "STATE", value: (o) => stateName(OperationState, "OPERATION_STATE_", metadataOf(o)?.state ?? 0) },
@@ -249,13 +270,22 @@ export const resourceKinds: readonly ResourceKind<any>[] = [instances, hosts, pr
 export function findKind(word: string): ResourceKind<any> {
   const kind = resourceKinds.find((k) => k.singular === word || k.plural === word || k.aliases.includes(word));
   if (kind) return kind;
+  const words = resourceKinds.flatMap((k) => [k.plural, k.singular]);
   throw new UsageError(
-    `no kind of resource is called "${word}"; known: ${resourceKinds.map((k) => k.plural).join(", ")}`,
+    `no kind of resource is called "${word}"${suggestion(word, words)}\nKinds: ${resourceKinds.map((k) => k.plural).join(", ")}`,
   );
 }
 
 export async function listAll<T>(kind: ResourceKind<T>, connection: Connection, query: ListQuery): Promise<T[]> {
+  if (kind.singular === "operation" && query.labelSelector !== "") throw new UsageError("operations have no labels");
   const items: T[] = [];
+  if (kind.singular === "operation" && query.allProjects) {
+    // The operations API (google.longrunning) lists one collection at a time.
+    const own = { ...query, allProjects: false };
+    for (const project of await listAll(projects, connection, query))
+      items.push(...(await listAll(kind, connection, { ...own, project: idOf(projects.name(project)) })));
+    return items;
+  }
   let token = "";
   do {
     const page = await kind.page(connection, query, token);

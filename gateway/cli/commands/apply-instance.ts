@@ -1,7 +1,7 @@
 import type { Operation } from "../../../proto/gen/google/longrunning/operations.ts";
 import { Instance, PowerState } from "../../../proto/gen/gantry/compute/v1/instance.ts";
 import type { Cli } from "../cli.ts";
-import { toJson } from "../output/print.ts";
+import { toJson } from "../output/json.ts";
 import {
   type ApplyOptions,
   changedMetaFields,
@@ -38,9 +38,10 @@ export async function applyInstance(cli: Cli, wanted: Wanted, options: ApplyOpti
   const name = wanted.name;
   // The update first: it is what refuses a change of an immutable field, before anything else was done.
   if (updateMask.length > 0) {
-    await step(cli, label, "updated", () =>
+    const ok = await step(cli, label, "updated", () =>
       connection.call(compute, compute.updateInstance, { instance, updateMask, requestId: newRequestId() }),
     );
+    if (!ok) return;
   }
   if (changed.some((field) => resizable.includes(field))) {
     const limits = {
@@ -48,16 +49,17 @@ export async function applyInstance(cli: Cli, wanted: Wanted, options: ApplyOpti
       memoryBytes: changed.includes("spec.memory_bytes") ? spec?.memoryBytes : undefined,
       pidsMax: changed.includes("spec.pids_max") ? spec?.pidsMax : undefined,
     };
-    await step(cli, label, "resized", () =>
+    const ok = await step(cli, label, "resized", () =>
       connection.call(compute, compute.resizeInstance, { name, etag: "", requestId: newRequestId(), ...limits }),
     );
+    if (!ok) return;
   }
   if (changed.includes("spec.power"))
     await step(cli, label, "power changed", () => setPower(cli, name, current as Instance, spec?.power));
 }
 
-async function step(cli: Cli, label: string, done: string, start: () => Promise<Operation>): Promise<void> {
-  await runOperations(cli, [{ label, start }], done, true);
+async function step(cli: Cli, label: string, done: string, start: () => Promise<Operation>): Promise<boolean> {
+  return runOperations(cli, [{ label, start }], done, true);
 }
 
 function create(cli: Cli, name: string, instance: Instance, validateOnly: boolean): Promise<Operation> {

@@ -1,6 +1,6 @@
 import { Mirror, Project } from "../../../proto/gen/gantry/compute/v1/project.ts";
 import type { Cli } from "../cli.ts";
-import { toJson } from "../output/print.ts";
+import { toJson } from "../output/json.ts";
 import {
   type ApplyOptions,
   changedMetaFields,

@@ -33,7 +33,12 @@ const order = ["project", "instance", "mirror"];
 export function register(program: Command, cli: Cli): void {
   program
     .command("apply")
-    .description("bring resources in line with files: documents of kind, meta.name and spec, in YAML or JSON")
+    .summary("bring resources in line with files")
+    .description(
+      "Creates what is not there and changes what differs. A file has documents of kind (instance, project, mirror),\n" +
+        "meta.name and spec, in YAML or JSON, as gantry get -o yaml shows them:\n" +
+        "  kind: instance\n  meta: { name: web, labels: { tier: front } }\n  spec: { image: nginx, memoryBytes: '268435456' }",
+    )
     .requiredOption(
       "-f, --filename <file>",
       "file, or - for standard input (repeatable)",
@@ -54,7 +59,8 @@ function readWanted(files: readonly string[], project: string): Wanted[] {
   for (const file of files) {
     parseAllDocuments(readText(file)).forEach((document, index) => {
       const where = `${file}, document ${index + 1}`;
-      if (document.errors.length > 0) problems.push(...document.errors.map((error) => `${where}: ${error.message}`));
+      if (document.errors.length > 0)
+        problems.push(...document.errors.map((error) => `${where}: ${error.message.trim()}`));
       else if (document.contents !== null) {
         const result = readDocument(document.toJS({ maxAliasCount: 100 }), project);
         if (Array.isArray(result)) problems.push(...result.map((problem) => `${where}: ${problem}`));
@@ -73,7 +79,12 @@ function readDocument(value: unknown, project: string): Wanted | string[] {
   const { kind: kindWord, ...json } = value as { kind?: unknown; meta?: { name?: unknown } };
   const known = Object.keys(appliers);
   const word = typeof kindWord === "string" ? kindWord.toLowerCase() : "";
-  if (!known.includes(word)) return [`kind is ${JSON.stringify(kindWord)}; it can be ${known.join(", ")}`];
+  if (!known.includes(word))
+    return [
+      kindWord === undefined
+        ? `kind is missing: one of ${known.join(", ")}`
+        : `kind is ${JSON.stringify(kindWord)}; it can be ${known.join(", ")}`,
+    ];
   const kind = findKind(word) as ResourceKind<unknown>;
   const id = json.meta?.name;
   if (typeof id !== "string" || id === "") return ["meta.name is missing"];

@@ -15,7 +15,7 @@ export function register(program: Command, cli: Cli): void {
         const name = kind.fullName(word.replace(/^operations?\//, ""), cli.project);
         if (name.split("/").length > 4) throw new UsageError(`"${word}" is not an operation's name`);
         await connection.call(connection.operations, connection.operations.cancelOperation, { name });
-        cli.print(`${name} asked to stop`);
+        cli.print(`operation/${name.split("/").pop()} asked to stop`);
       }
     });
 }

@@ -1,30 +1,37 @@
 import { once } from "node:events";
-import { lstatSync } from "node:fs";
-import { basename, dirname, resolve as resolvePath } from "node:path";
-import { spawn } from "node:child_process";
+import { lstatSync, statSync } from "node:fs";
+import { basename, dirname, posix, resolve as resolvePath } from "node:path";
 import type { Command } from "commander";
+import { status as Code } from "@grpc/grpc-js";
 import type { CopyFromInstanceResponse, CopyToInstanceResponse } from "../../../proto/gen/gantry/compute/v1/compute.ts";
+import { GantryError } from "../../../services/common/errors/errors.ts";
 import { fromServiceError } from "../../../services/common/errors/status.ts";
 import type { Cli } from "../cli.ts";
 import { UsageError } from "../exit-codes.ts";
 import { formatBytes } from "../quantity.ts";
 import { parseInstances } from "../targets.ts";
 import { streamEnd } from "./stream-end.ts";
+import { packTar, unpackTar } from "./tar.ts";
 
 const PART_BYTES = 512 * 1024;
 
 export function register(program: Command, cli: Cli): void {
   program
     .command("cp")
-    .description("copy files and folders: gantry cp ./site web:/srv, gantry cp web:/var/log ./logs")
-    .argument("<source>", "path, or instance:path")
-    .argument("<target>", "folder, or instance:folder")
+    .summary("copy files and folders to or from an instance")
+    .description(
+      "Copies a file or folder, as cp -a does: into the target where that is a folder, else to the target's name.\n" +
+        "  gantry cp ./site web:/srv            gantry cp web:/var/log ./logs\n  gantry cp app.conf web:/etc/app.cfg",
+    )
+    .argument("<source>", "path, or instance:/path")
+    .argument("<target>", "path, or instance:/path")
     .action(async (source: string, target: string) => {
       const from = splitRemote(source);
       const to = splitRemote(target);
-      if (from && !to) await copyFrom(cli, from, target);
-      else if (to && !from) await copyTo(cli, source, to);
-      else throw new UsageError("one of the two must be instance:path, the other a path here");
+      if (from && to) throw new UsageError("not from instance to instance: copy to a folder here first");
+      if (from) await copyFrom(cli, from, target);
+      else if (to) await copyTo(cli, source, to);
+      else throw new UsageError("one of the two must be instance:/path (an absolute path), the other a path here");
     });
 }
 
@@ -33,8 +40,9 @@ interface Remote {
   path: string;
 }
 
+/** A path here may hold a colon too, behind a slash: `./a:/b`. */
 export function splitRemote(text: string): Remote | undefined {
-  const match = /^([^:]+):(\/.*)$/s.exec(text);
+  const match = /^((?:projects\/[^/:]+\/instances\/|instance\/)?[^/:]+):(\/.*)$/s.exec(text);
   return match?.[1] && match[2] ? { instance: match[1], path: match[2] } : undefined;
 }
 
@@ -46,9 +54,22 @@ async function copyTo(cli: Cli, source: string, to: Remote): Promise<void> {
     throw new UsageError(`${source} cannot be read: ${(cause as Error).message}`, { cause });
   }
   const [name = ""] = parseInstances([to.instance], cli.project);
-  const tar = spawn("tar", ["-C", dirname(path), "-cf", "-", "--", basename(path)], {
-    stdio: ["ignore", "pipe", "inherit"],
+  const bytes = await send(cli, path, basename(path), name, to.path).catch((error: unknown) => {
+    if (!isMissing(error) || to.path.endsWith("/") || to.path === "/") throw error;
+    // No such folder: then it is the new name, in the folder above.
+    return send(cli, path, posix.basename(to.path), name, posix.dirname(to.path));
   });
+  process.stderr.write(`${formatBytes(bytes)} copied to ${to.instance}:${to.path}\n`);
+}
+
+/** The target's folder is not there, or is a file. */
+function isMissing(error: unknown): boolean {
+  if (!(error instanceof GantryError)) return false;
+  return error.reason === "PATH_NOT_FOUND" || error.violations.some(({ field }) => field === "target.path");
+}
+
+/** Unpacks `path` as `entry` into a folder of the instance; returns the bytes sent. */
+async function send(cli: Cli, path: string, entry: string, instance: string, folder: string): Promise<bigint> {
   const done = Promise.withResolvers<CopyToInstanceResponse>();
   const { connection } = cli;
   const stream = connection.compute.copyToInstance(connection.metadata(), (error, response) => {
@@ -57,24 +78,33 @@ async function copyTo(cli: Cli, source: string, to: Remote): Promise<void> {
   });
   const cancel = () => stream.cancel();
   cli.signal.addEventListener("abort", cancel);
-  stream.write({ part: { $case: "target", value: { name, path: to.path } } });
+  stream.write({ part: { $case: "target", value: { name: instance, path: folder } } });
+  const tar = packTar(dirname(path), basename(path), entry);
+  let over = false;
+  const stop = () => {
+    over = true;
+    tar.kill();
+  };
+  done.promise.then(stop, stop);
   const pump = async () => {
-    for await (const chunk of tar.stdout as AsyncIterable<Buffer>) {
+    for await (const chunk of tar.output) {
       for (let offset = 0; offset < chunk.length; offset += PART_BYTES) {
         const more = stream.write({ part: { $case: "data", value: chunk.subarray(offset, offset + PART_BYTES) } });
         if (!more) await Promise.race([once(stream, "drain"), done.promise]);
       }
     }
-    const code = tar.exitCode ?? ((await once(tar, "close"))[0] as number);
-    if (code !== 0) {
+    const problem = await tar.problem();
+    // Stopped because the service had answered before the end: its answer counts.
+    if (over) return;
+    if (problem !== undefined) {
       stream.cancel();
-      throw new UsageError(`tar of ${source} failed with exit code ${code}`);
+      throw new UsageError(`${path} cannot be packed: ${problem}`);
     }
     stream.end();
   };
   try {
     const [response] = await Promise.all([done.promise, pump()]);
-    process.stderr.write(`${formatBytes(response.bytes)} copied to ${to.instance}:${to.path}\n`);
+    return response.bytes;
   } finally {
     cli.signal.removeEventListener("abort", cancel);
     tar.kill();
@@ -83,31 +113,43 @@ async function copyTo(cli: Cli, source: string, to: Remote): Promise<void> {
 
 async function copyFrom(cli: Cli, from: Remote, target: string): Promise<void> {
   const [name = ""] = parseInstances([from.instance], cli.project);
-  // What comes from an instance is not trusted: no absolute names, no owner, no devices outside the folder.
-  const tar = spawn("tar", ["-C", resolvePath(target), "--no-same-owner", "--no-overwrite-dir", "-xf", "-"], {
-    stdio: ["pipe", "inherit", "inherit"],
-  });
-  const closed = once(tar, "close");
-  let received = 0;
+  const { folder, rename } = localTarget(from.path, target);
   const { connection } = cli;
   const stream = connection.compute.copyFromInstance({ name, path: from.path }, connection.metadata());
+  let received = 0;
+  let tar: ReturnType<typeof unpackTar> | undefined;
   stream.on("data", ({ data }: CopyFromInstanceResponse) => {
+    // Not before there is something: a refusal is then all that is said.
+    tar ??= unpackTar(folder, rename, () => stream.cancel());
     received += data.length;
-    if (tar.stdin.write(data)) return;
+    if (tar.input.write(data)) return;
     stream.pause();
-    tar.stdin.once("drain", () => stream.resume());
+    tar.input.once("drain", () => stream.resume());
   });
-  // tar ended early: its exit code tells; the stream has nowhere to go.
-  tar.stdin.on("error", () => stream.cancel());
   try {
     await streamEnd(stream, cli.signal);
-    tar.stdin.end();
   } catch (error) {
-    tar.stdin.destroy();
-    await closed;
+    // The stream was cancelled because tar had ended: tar knows why.
+    const problem = await tar?.abort();
+    if (problem !== undefined && error instanceof GantryError && error.code === Code.CANCELLED)
+      throw new UsageError(`${target} cannot be written: ${problem}`, { cause: error });
     throw error;
   }
-  const [code] = (await closed) as [number | null];
-  if (code !== 0) throw new UsageError(`unpacking into ${target} failed (tar exit code ${code})`);
+  const problem = await tar?.end();
+  if (problem !== undefined) throw new UsageError(`${target} cannot be written: ${problem}`);
   process.stderr.write(`${formatBytes(BigInt(received))} copied from ${from.instance}:${from.path}\n`);
+}
+
+/** The folder to unpack into, and the new name where the target is not a folder that is there. */
+function localTarget(source: string, target: string): { folder: string; rename: [string, string] | undefined } {
+  const path = resolvePath(target);
+  const there = statSync(path, { throwIfNoEntry: false });
+  // tar would put a file in place of a device.
+  if (there && !there.isFile() && !there.isDirectory())
+    throw new UsageError(`${target} is neither a file nor a folder`);
+  const isFolder = (candidate: string) => statSync(candidate, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  if (isFolder(path)) return { folder: path, rename: undefined };
+  if (target.endsWith("/") || !isFolder(dirname(path)))
+    throw new UsageError(`${target.endsWith("/") ? target : dirname(path)} is not a folder here: make it first`);
+  return { folder: dirname(path), rename: [posix.basename(source), basename(path)] };
 }

@@ -7,6 +7,7 @@ import type { Cli } from "../cli.ts";
 import { UsageError } from "../exit-codes.ts";
 import { formatItems } from "../output/print.ts";
 import { findKind } from "../resources.ts";
+import { splitAtDashes } from "../arguments.ts";
 import { addInstanceOptions, type InstanceOptions, instanceSpec } from "./instance-options.ts";
 import { runOperations } from "./run-operations.ts";
 import { registerTokenCreate } from "./token.ts";
@@ -21,7 +22,7 @@ interface CreateOptions extends InstanceOptions {
 const collect = (value: string, previous: string[] | undefined) => [...(previous ?? []), value];
 
 export function register(program: Command, cli: Cli): void {
-  const create = program.command("create").alias("add").description("make instances, projects, mirrors, tokens");
+  const create = program.command("create").alias("add").description("make instances, projects, mirrors and tokens");
   registerInstance(create, cli);
   registerProject(create, cli);
   registerMirror(create, cli);
@@ -31,7 +32,12 @@ export function register(program: Command, cli: Cli): void {
 function registerInstance(create: Command, cli: Cli): void {
   const command = create
     .command("instance")
-    .description("gantry add instance web --cpus 2 --memory 2Gi; arguments of the image's program behind --")
+    .summary("compute instances")
+    .description(
+      "Makes instances and waits until they run. Arguments of the image's program stand behind --.\n" +
+        "  gantry add instance web --cpus 2 --memory 2Gi\n" +
+        "  gantry add instance db --image redis -- redis-server --save ''",
+    )
     .argument("<names...>", "ids of the new instances")
     .option("--label <key=value>", "label (repeatable)", collect)
     .option("--dry-run", "check everything, make nothing")
@@ -39,7 +45,7 @@ function registerInstance(create: Command, cli: Cli): void {
     .option("--retain", "when it fails keep what was made, for inspection");
   addInstanceOptions(command).action(async (words: string[], options: CreateOptions) => {
     const { names, programArguments } = splitAtDashes(words, process.argv);
-    const spec = instanceSpec(options, programArguments, process.env);
+    const spec = instanceSpec(options, programArguments, cli.env);
     const meta = { labels: parseLabels(options.label ?? []) };
     const start = (id: string) =>
       cli.connection.call(cli.connection.compute, cli.connection.compute.createInstance, {
@@ -60,21 +66,10 @@ function registerInstance(create: Command, cli: Cli): void {
   });
 }
 
-/** commander drops the `--`: what stood behind it is known from the end of the real arguments. */
-export function splitAtDashes(
-  words: string[],
-  argv: readonly string[],
-): { names: string[]; programArguments: string[] } {
-  const dashes = argv.indexOf("--");
-  const behind = dashes < 0 ? 0 : argv.length - dashes - 1;
-  const names = words.slice(0, words.length - behind);
-  if (names.length === 0) throw new UsageError("name the instance before --");
-  return { names, programArguments: words.slice(words.length - behind) };
-}
-
 function registerProject(create: Command, cli: Cli): void {
   create
     .command("project")
+    .description("projects: tenants with roles and quota of their own")
     .argument("<name>", "id of the new project")
     .option("--display-name <text>", "for people")
     .option("--instances-max <n>", "most instances it may have")
@@ -89,13 +84,18 @@ function registerProject(create: Command, cli: Cli): void {
         }),
         requestId: randomUUID(),
       });
-      printOne(cli, "project", project);
+      await printOne(cli, "project", project);
     });
 }
 
 function registerMirror(create: Command, cli: Cli): void {
   create
     .command("mirror")
+    .summary("mirrors: named selections of what a project sees")
+    .description(
+      "Makes a mirror of what any of its selectors selects.\n" +
+        "  gantry add mirror front --select kind=Instance,labels=tier=front\n  gantry mirror mirrors/front",
+    )
     .argument("<name>", "id of the new mirror")
     .requiredOption("--select <selector>", "origin=…,kind=…,prefix=…,labels=… (labels last; repeatable)", collect)
     .action(async (id: string, options: { select: string[] }) => {
@@ -106,16 +106,16 @@ function registerMirror(create: Command, cli: Cli): void {
         mirror: Mirror.fromPartial({ spec: { selectors: options.select.map(parseMirrorSelector) } }),
         requestId: randomUUID(),
       });
-      printOne(cli, "mirror", mirror);
+      await printOne(cli, "mirror", mirror);
     });
 }
 
-function printOne(cli: Cli, kindWord: string, item: unknown): void {
+async function printOne(cli: Cli, kindWord: string, item: unknown): Promise<void> {
   const kind = findKind(kindWord);
   const format = cli.format;
   if (format === "table" || format === "wide")
     cli.print(`${kind.singular}/${kind.name(item).split("/").pop()} created`);
-  else cli.print(formatItems(kind, [item], format, true));
+  else cli.print(await formatItems(kind, [item], format, true));
 }
 
 export function parseMirrorSelector(text: string): MirrorSelector {

@@ -16,9 +16,13 @@ export function register(program: Command, cli: Cli): void {
   program
     .command("delete")
     .alias("del")
-    .description("gantry delete instance web, gantry delete instances -l tier=test, gantry delete instances --all")
+    .summary("delete resources")
+    .description(
+      "Deletes instances (with what they store), projects, mirrors, and the records of ended operations.\n" +
+        "  gantry delete instance web db        gantry delete instances -l tier=test\n  gantry delete instances --all",
+    )
     .argument("<kind>", "kind, or kind/name")
-    .argument("[names...]")
+    .argument("[names...]", "names")
     .option("--all", "all of the kind in the project")
     .option("-l, --selector <labels>", "those that match a label selector")
     .option("--no-wait", "return at once with the operations' names")

@@ -1,16 +1,16 @@
 import type { Command } from "commander";
 import { stringify } from "yaml";
 import type { Cli } from "../cli.ts";
-import { toJson } from "../output/print.ts";
+import { toJson } from "../output/json.ts";
 import { type ResourceKind, resourceKinds } from "../resources.ts";
 import { parseTargets } from "../targets.ts";
 
 export function register(program: Command, cli: Cli): void {
   program
     .command("describe")
-    .description("everything about a resource, with its running operation")
+    .description("everything about resources, with the operation that runs on them")
     .argument("<kind>", "kind, or kind/name")
-    .argument("[names...]")
+    .argument("[names...]", "names")
     .action(async (kindWord: string, names: string[]) => {
       const targets = parseTargets([kindWord, ...names], cli.project);
       const texts: string[] = [];

@@ -8,7 +8,11 @@ export function register(program: Command, cli: Cli): void {
   const instance = program.command("instance").description("things only instances have");
   instance
     .command("docker-env")
-    .description('point a Docker client at an instance\'s own engine: eval "$(gantry instance docker-env web)"')
+    .summary("point a Docker client at an instance's own engine")
+    .description(
+      "Writes a client certificate and prints the variables that point a Docker client at an instance's own engine.\n" +
+        '  eval "$(gantry instance docker-env web)" && docker ps',
+    )
     .argument("<name>", "instance")
     .option("--dir <folder>", "where the certificate and key go (default: beside the configuration)")
     .action(async (word: string, options: { dir?: string }) => {

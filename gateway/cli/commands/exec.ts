@@ -1,10 +1,13 @@
 import type { Command } from "commander";
 import type { ExecInstanceRequest, ExecInstanceResponse } from "../../../proto/gen/gantry/compute/v1/compute.ts";
+import { GantryError } from "../../../services/common/errors/errors.ts";
 import { fromServiceError } from "../../../services/common/errors/status.ts";
 import type { Cli } from "../cli.ts";
 import { ExitCode, UsageError } from "../exit-codes.ts";
+import { errorText } from "../output/error.ts";
 import { parseInstances } from "../targets.ts";
-import { splitAtDashes } from "./create.ts";
+import { splitAtDashes } from "../arguments.ts";
+import { holdUntilDrained } from "./stream-end.ts";
 
 interface Options {
   stdin?: boolean;
@@ -20,7 +23,11 @@ const collect = (value: string, previous: string[] | undefined) => [...(previous
 export function register(program: Command, cli: Cli): void {
   program
     .command("exec")
-    .description("run a command in an instance: gantry exec -it web -- sh; ends with the command's exit code")
+    .summary("run a command in an instance")
+    .description(
+      "Runs a command in an instance and ends with its exit code (127: no such command, 128 + n: ended by signal n).\n" +
+        "  gantry exec -it web -- sh\n  tar -c site | gantry exec -i web -- tar -x -C /srv",
+    )
     .argument("<words...>", "instance, then -- and the command")
     .option("-i, --stdin", "pass standard input on")
     .option("-t, --tty", "with a terminal")
@@ -29,24 +36,36 @@ export function register(program: Command, cli: Cli): void {
     .option("-e, --env <NAME=value>", "environment variable (repeatable)", collect)
     .action(async (words: string[], options: Options) => {
       const { names, programArguments } = splitAtDashes(words, process.argv);
-      const [name, ...others] = parseInstances(names, cli.project);
-      if (name === undefined || others.length > 0) throw new UsageError("exec works on one instance");
       if (programArguments.length === 0)
         throw new UsageError("name the command behind --, as in: gantry exec web -- ls /");
+      const [name, ...others] = parseInstances(names, cli.project);
+      if (name === undefined || others.length > 0) throw new UsageError("exec works on one instance");
       if (options.tty && !process.stdin.isTTY) throw new UsageError("--tty needs a terminal as standard input");
-      process.exitCode = await exec(cli, name, programArguments, options);
+      process.exitCode = await exec(cli, name, programArguments, options).catch(notStarted);
     });
+}
+
+/** As shells say it: 127 where there is no such command, 126 where it cannot be run. */
+function notStarted(error: unknown): number {
+  if (!(error instanceof GantryError) || error.reason !== "COMMAND_NOT_STARTED") throw error;
+  process.stderr.write(`error: ${errorText(error)}\n`);
+  return /not found|no such file/i.test(error.message) ? 127 : 126;
+}
+
+/** `NAME=value`. */
+function parseEnv(text: string): [string, string] {
+  const equals = text.indexOf("=");
+  if (equals <= 0) throw new UsageError(`--env ${text}: write NAME=value`);
+  return [text.slice(0, equals), text.slice(equals + 1)];
 }
 
 function exec(cli: Cli, name: string, command: string[], options: Options): Promise<number> {
   return new Promise((resolve, reject) => {
     const { connection } = cli;
+    const env = Object.fromEntries((options.env ?? []).map(parseEnv));
     const stream = connection.compute.execInstance(connection.metadata());
     const send = (request: ExecInstanceRequest["input"]) => stream.write({ input: request });
     const size = () => ({ columns: process.stdout.columns || 80, rows: process.stdout.rows || 24 });
-    const env = Object.fromEntries(
-      (options.env ?? []).map((text) => [text.split("=")[0] ?? "", text.slice(text.indexOf("=") + 1)]),
-    );
     const start = {
       name,
       command,
@@ -72,7 +91,6 @@ function exec(cli: Cli, name: string, command: string[], options: Options): Prom
       process.stdout.off("resize", onResize);
       cli.signal.removeEventListener("abort", cancel);
       if (options.tty) process.stdin.setRawMode(false);
-      process.stdin.unref();
       process.stdin.pause();
     };
     stream.on("drain", () => process.stdin.resume());
@@ -110,10 +128,4 @@ function exec(cli: Cli, name: string, command: string[], options: Options): Prom
     }
     send({ $case: "start", value: start });
   });
-}
-
-/** A slow terminal or pipe slows the stream down instead of filling the memory. */
-export function holdUntilDrained(stream: { pause(): unknown; resume(): unknown }, target: NodeJS.WriteStream): void {
-  stream.pause();
-  target.once("drain", () => stream.resume());
 }

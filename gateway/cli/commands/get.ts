@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { Cli } from "../cli.ts";
-import { ExitCode, UsageError } from "../exit-codes.ts";
+import { UsageError } from "../exit-codes.ts";
+import { errorText } from "../output/error.ts";
 import { formatItems } from "../output/print.ts";
 import { findKind, listAll } from "../resources.ts";
 import { parseTargets } from "../targets.ts";
@@ -13,8 +14,12 @@ interface Options {
 export function register(program: Command, cli: Cli): void {
   program
     .command("get")
-    .description("show resources: gantry get instances, gantry get instance web -o yaml, gantry get host/rack1-07")
-    .argument("<kind>", "kind, or kind/name")
+    .summary("show resources")
+    .description(
+      "Shows resources of a kind: instances, hosts, projects, mirrors, operations.\n" +
+        "  gantry get instances -A -o wide      gantry get instance web db -o yaml\n  gantry get host/rack1-07",
+    )
+    .argument("<kind>", "kind (instances, hosts, projects, mirrors, operations), or kind/name")
     .argument("[names...]", "names; none: all of the kind")
     .option("-l, --selector <labels>", "only those that match a label selector, as in a=b,c!=d")
     .option("-A, --all-projects", "of all projects")
@@ -28,7 +33,9 @@ export function register(program: Command, cli: Cli): void {
           labelSelector: options.selector ?? "",
         };
         const items = await listAll(kind, cli.connection, query);
-        const text = formatItems(kind, items, format, false);
+        // An empty list and a project that is not there look alike.
+        if (items.length === 0 && kind.inProject && !query.allProjects) await cli.checkProject();
+        const text = await formatItems(kind, items, format, false, query.allProjects);
         if (text !== "") cli.print(text);
         return;
       }
@@ -40,11 +47,10 @@ export function register(program: Command, cli: Cli): void {
         const wanted = targets.filter((target) => target.kind === kind);
         const results = await Promise.allSettled(wanted.map((target) => kind.get(cli.connection, target.name)));
         const items = results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
-        if (items.length > 0) cli.print(formatItems(kind, items, format, wanted.length === 1));
+        if (items.length > 0) cli.print(await formatItems(kind, items, format, wanted.length === 1));
         const failures = results.flatMap((result) => (result.status === "rejected" ? [result.reason as Error] : []));
         const [first, ...others] = failures;
-        for (const error of others) process.stderr.write(`error: ${error.message}\n`);
-        if (first && items.length > 0) process.exitCode = ExitCode.notFound;
+        for (const error of others) process.stderr.write(`error: ${errorText(error)}\n`);
         if (first) throw first;
       }
     });

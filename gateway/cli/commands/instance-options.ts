@@ -19,7 +19,7 @@ export interface InstanceOptions {
   pids?: string;
   disk?: string;
   env?: string[];
-  envFile?: string;
+  envFrom?: string;
   publish?: string[];
   network?: string[];
   gpu?: string[];
@@ -38,29 +38,36 @@ export interface InstanceOptions {
 const collect = (value: string, previous: string[] | undefined) => [...(previous ?? []), value];
 
 export function addInstanceOptions(command: Command): Command {
-  return command
-    .option("-i, --image <reference>", "OCI image; without it a machine with a Docker engine inside")
-    .option("--inner-engine", "start and offer the image's own Docker engine")
-    .option("--no-inner-engine", "do not, though it is the default image")
-    .option("--cpus <n>", "processors, as in 2, 0.5 or 500m")
-    .option("--memory <size>", "memory, as in 512Mi or 2Gi")
-    .option("--pids <n>", "most processes and threads")
-    .option("--disk <size>", "size of the writable layer")
-    .option("-e, --env <NAME=value>", "environment variable, or NAME alone to take it from here (repeatable)", collect)
-    .option("--env-file <file>", "file of NAME=value lines")
-    .option("--publish <port>", "[[address:]host port:]port[/udp] (repeatable)", collect)
-    .option("--network <name>", "further network to attach (repeatable)", collect)
-    .option("--gpu <request>", "vendor.com/gpu[:count] or vendor.com/gpu=id (repeatable)", collect)
-    .option("--gpu-shared", "share the GPUs with instances that ask so too")
-    .option("--hostname <name>", "host name inside")
-    .option("--user-data <file>", "script to run once after the first start (- for standard input)")
-    .option("--restart <policy>", "always, on-failure or never")
-    .option("--privileged", "full privileges on the host's devices")
-    .option("--stopped", "create it, do not start it")
-    .option("--host <id>", "place it on this host")
-    .option("--host-selector <labels>", "place it on a host that matches")
-    .option("--anti-affinity <labels>", "not on a host with a matching instance of the project")
-    .option("--stop-timeout <duration>", "between the stop and the kill signal");
+  return (
+    command
+      .option("-i, --image <reference>", "OCI image; without it a machine with a Docker engine inside")
+      .option("--inner-engine", "start and offer the image's own Docker engine")
+      .option("--no-inner-engine", "do not, though it is the default image")
+      .option("--cpus <n>", "processors, as in 2, 0.5 or 500m")
+      .option("--memory <size>", "memory, as in 512Mi or 2Gi")
+      .option("--pids <n>", "most processes and threads")
+      .option("--disk <size>", "size of the writable layer")
+      .option(
+        "-e, --env <NAME=value>",
+        "environment variable, or NAME alone to take it from here (repeatable)",
+        collect,
+      )
+      // Not `--env-file`: Node takes that for itself, wherever it stands.
+      .option("--env-from <file>", "file of NAME=value lines (- for standard input)")
+      .option("--publish <port>", "[[address:]host port:]port[/udp] (repeatable)", collect)
+      .option("--network <name>", "further network to attach (repeatable)", collect)
+      .option("--gpu <request>", "vendor.com/gpu[:count] or vendor.com/gpu=id (repeatable)", collect)
+      .option("--gpu-shared", "share the GPUs with instances that ask so too")
+      .option("--hostname <name>", "host name inside")
+      .option("--user-data <file>", "script to run once after the first start (- for standard input)")
+      .option("--restart <policy>", "always, on-failure or never")
+      .option("--privileged", "full privileges on the host's devices")
+      .option("--stopped", "create it, do not start it")
+      .option("--host <id>", "place it on this host")
+      .option("--host-selector <labels>", "place it on a host that matches")
+      .option("--anti-affinity <labels>", "not on a host with a matching instance of the project")
+      .option("--stop-timeout <duration>", "between the stop and the kill signal")
+  );
 }
 
 const restartPolicies: Record<string, RestartPolicy> = {
@@ -75,13 +82,13 @@ export function instanceSpec(options: InstanceOptions, command: string[], env: N
     image: options.image ?? "",
     innerEngine: innerEngineOf(options.innerEngine),
     command,
-    env: { ...envFile(options.envFile), ...Object.fromEntries((options.env ?? []).map((text) => parseEnv(text, env))) },
+    env: { ...envFile(options.envFrom), ...Object.fromEntries((options.env ?? []).map((text) => parseEnv(text, env))) },
     hostname: options.hostname ?? "",
     userData: options.userData === undefined ? "" : readText(options.userData),
-    cpuMillis: options.cpus === undefined ? 0n : parseCpu(options.cpus),
-    memoryBytes: options.memory === undefined ? 0n : parseBytes(options.memory),
+    cpuMillis: options.cpus === undefined ? 0n : parseCpu(options.cpus, "--cpus"),
+    memoryBytes: options.memory === undefined ? 0n : parseBytes(options.memory, "--memory"),
     pidsMax: options.pids === undefined ? 0n : parseCount("--pids", options.pids),
-    diskBytes: options.disk === undefined ? 0n : parseBytes(options.disk),
+    diskBytes: options.disk === undefined ? 0n : parseBytes(options.disk, "--disk"),
     networks: options.network ?? [],
     ports: (options.publish ?? []).map(parsePort),
     gpus: (options.gpu ?? []).map((text) => parseGpu(text, options.gpuShared ?? false)),
@@ -94,7 +101,8 @@ export function instanceSpec(options: InstanceOptions, command: string[], env: N
       throw new UsageError(`--restart ${options.restart}: one of ${Object.keys(restartPolicies).join(", ")}`);
     spec.restartPolicy = policy;
   }
-  if (options.stopTimeout !== undefined) spec.stopTimeout = toDuration(parseDurationMs(options.stopTimeout));
+  if (options.stopTimeout !== undefined)
+    spec.stopTimeout = toDuration(parseDurationMs(options.stopTimeout, "--stop-timeout"));
   if (options.host || options.hostSelector || options.antiAffinity) {
     spec.placement = {
       host: options.host ?? "",

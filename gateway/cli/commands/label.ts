@@ -12,13 +12,18 @@ import { runOperations } from "./run-operations.ts";
 export function register(program: Command, cli: Cli): void {
   program
     .command("label")
-    .description("set and remove labels: gantry label instance web tier=front old-")
+    .summary("set and remove labels")
+    .description(
+      "Sets (key=value) and removes (key-) labels.\n  gantry label instance web tier=front old-\n  gantry label host/rack1-07 zone=a",
+    )
     .argument("<words...>", "kind name, or kind/name; then key=value or key-")
     .action(async (words: string[]) => {
       const changes = words.filter((word) => word.includes("=") || word.endsWith("-"));
       const named = words.filter((word) => !changes.includes(word));
       if (changes.length === 0) throw new UsageError("say what to change: key=value or key-");
-      for (const target of parseTargets(named, cli.project)) await relabel(cli, target, changes);
+      const targets = parseTargets(named, cli.project);
+      if (targets.length === 0) throw new UsageError(`name what to label: ${named[0]} and its name, before the labels`);
+      for (const target of targets) await relabel(cli, target, changes);
     });
   for (const [verb, unschedulable] of [
     ["cordon", true],
@@ -27,7 +32,7 @@ export function register(program: Command, cli: Cli): void {
     program
       .command(verb)
       .description(unschedulable ? "place nothing new on hosts" : "let hosts take new instances again")
-      .argument("<hosts...>")
+      .argument("<hosts...>", "hosts, by id")
       .action(async (hosts: string[]) => {
         for (const id of hosts) await setUnschedulable(cli, id.includes("/") ? id : `hosts/${id}`, unschedulable);
       });

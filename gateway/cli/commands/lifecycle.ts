@@ -32,7 +32,7 @@ const verbs: { name: string; done: string; description: string; start: Start }[]
     start: (cli, request, options) =>
       cli.connection.call(cli.connection.compute, cli.connection.compute.stopInstance, {
         ...request,
-        timeout: options.grace === undefined ? undefined : toDuration(parseDurationMs(options.grace)),
+        timeout: options.grace === undefined ? undefined : toDuration(parseDurationMs(options.grace, "--grace")),
       }),
   },
   {

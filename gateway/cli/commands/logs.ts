@@ -4,8 +4,7 @@ import type { Cli } from "../cli.ts";
 import { UsageError } from "../exit-codes.ts";
 import { parseDurationMs } from "../quantity.ts";
 import { parseInstances } from "../targets.ts";
-import { holdUntilDrained } from "./exec.ts";
-import { streamEnd } from "./stream-end.ts";
+import { holdUntilDrained, streamEnd } from "./stream-end.ts";
 
 interface Options {
   follow?: boolean;
@@ -32,7 +31,8 @@ export function register(program: Command, cli: Cli): void {
         name,
         follow: options.follow ?? false,
         tail: Number(options.tail ?? 0),
-        sinceTime: options.since === undefined ? undefined : new Date(Date.now() - parseDurationMs(options.since)),
+        sinceTime:
+          options.since === undefined ? undefined : new Date(Date.now() - parseDurationMs(options.since, "--since")),
       };
       const stream = connection.compute.streamInstanceLogs(request, connection.metadata());
       stream.on("data", (batch: StreamInstanceLogsResponse) => {

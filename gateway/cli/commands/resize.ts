@@ -36,8 +36,8 @@ export function register(program: Command, cli: Cli): void {
             name,
             etag: "",
             requestId: randomUUID(),
-            cpuMillis: cpus === undefined ? undefined : parseCpu(cpus),
-            memoryBytes: memory === undefined ? undefined : parseBytes(memory),
+            cpuMillis: cpus === undefined ? undefined : parseCpu(cpus, "--cpus"),
+            memoryBytes: memory === undefined ? undefined : parseBytes(memory, "--memory"),
             pidsMax: pids === undefined ? undefined : BigInt(pids),
           }),
       }));

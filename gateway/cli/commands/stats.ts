@@ -8,6 +8,10 @@ import { parseInstances } from "../targets.ts";
 import { toDuration } from "./instance-options.ts";
 import { streamEnd } from "./stream-end.ts";
 
+/** So that rows printed one by one stand below each other. */
+const COLUMN_WIDTH_MIN = 13;
+const ROWS_PER_HEADER = 20;
+
 const columns = [
   { header: "INSTANCE", value: (u: InstanceUsage) => u.instance.split("/").pop() ?? "" },
   { header: "CPU", value: (u: InstanceUsage) => formatCpu(u.cpuMillis) },
@@ -39,14 +43,19 @@ export function register(program: Command, cli: Cli): void {
       const [name = ""] = parseInstances([word], cli.project);
       const { connection } = cli;
       const stop = new AbortController();
-      const request = { name, interval: toDuration(parseDurationMs(options.interval)) };
+      const json = cli.lineFormat === "json";
+      let rows = 0;
+      const tableRow = (usage: InstanceUsage) => {
+        const [header = "", row = ""] = formatTable([usage], columns, COLUMN_WIDTH_MIN).split("\n");
+        return rows++ % ROWS_PER_HEADER === 0 ? `${header}\n${row}` : row;
+      };
+      const request = { name, interval: toDuration(parseDurationMs(options.interval, "--interval")) };
       const stream = connection.compute.streamInstanceStats(request, connection.metadata());
       stream.on("data", (usage: InstanceUsage) => {
-        const json = cli.format === "json";
         cli.print(
           json
             ? JSON.stringify(codec.toJson("gantry.compute.v1.InstanceUsage", InstanceUsage.encode(usage).finish()))
-            : formatTable([usage], columns),
+            : tableRow(usage),
         );
         if (options.once) stop.abort();
       });

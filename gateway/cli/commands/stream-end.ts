@@ -14,3 +14,9 @@ export function streamEnd<T>(stream: ClientReadableStream<T>, signal: AbortSigna
     });
   });
 }
+
+/** A slow terminal or pipe slows the stream down instead of filling the memory. */
+export function holdUntilDrained(stream: { pause(): unknown; resume(): unknown }, target: NodeJS.WriteStream): void {
+  stream.pause();
+  target.once("drain", () => stream.resume());
+}

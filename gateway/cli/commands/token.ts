@@ -3,8 +3,8 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import { stringify } from "yaml";
 import { isProjectRole, type ProjectRole } from "../../../services/common/auth/principal.ts";
-import { mintToken } from "../../../services/common/auth/token.ts";
 import type { Cli } from "../cli.ts";
+import { caOf } from "../config/contexts.ts";
 import { UsageError } from "../exit-codes.ts";
 import { parseDurationMs } from "../quantity.ts";
 
@@ -23,8 +23,11 @@ const collect = (value: string, previous: string[] | undefined) => [...(previous
 export function registerTokenCreate(create: Command, cli: Cli): void {
   create
     .command("token")
+    .summary("a token for someone, made on a host of the realm")
     .description(
-      "a token for someone, made on a host of the realm: gantry add token alice --role default=editor --ttl 8h",
+      "Makes a token, on a host that holds the realm's token key.\n" +
+        "  gantry add token alice --role default=editor --ttl 8h --config > alice.yaml\n" +
+        "  GANTRY_CONFIG=alice.yaml gantry get instances",
     )
     .argument("<subject>", "who it is for")
     .option("--role <project=role>", "viewer, editor or admin of a project (repeatable)", collect)
@@ -34,18 +37,22 @@ export function registerTokenCreate(create: Command, cli: Cli): void {
     .option("--config", "print a whole configuration file for the gantry command instead of the token alone")
     .action(async (subject: string, options: Options) => {
       const roles = parseRoles(options.role ?? []);
-      const ttlMs = parseDurationMs(options.ttl);
+      const ttlMs = parseDurationMs(options.ttl, "--ttl");
       if (ttlMs > TTL_MAX_MS) throw new UsageError("--ttl is at most 366d");
       if (Object.keys(roles).length === 0 && !options.realmAdmin)
         throw new UsageError("give it at least one --role, or --realm-admin");
       const key = readKey(join(options.dataDir, "token", "private.jwk"));
+      // Loaded where needed: it is large.
+      const { mintToken } = await import("../../../services/common/auth/token.ts");
       const { token } = await mintToken(key, { subject, roles, ttlMs, realmAdmin: options.realmAdmin ?? false });
       if (!options.config) {
         cli.print(token);
         return;
       }
       const { name, ...context } = cli.context;
-      cli.print(stringify({ current: name, contexts: { [name]: { ...context, token } } }).trimEnd());
+      // Whole in itself, so that it works on any machine.
+      const whole = { ...context, ca: caOf(context).toString("utf8"), token };
+      cli.print(stringify({ current: name, contexts: { [name]: whole } }).trimEnd());
     });
 }
 

@@ -1,36 +1,57 @@
 import type { Command } from "commander";
-import { deadlineExceeded } from "../../../services/common/errors/errors.ts";
+import { deadlineExceeded, notFound } from "../../../services/common/errors/errors.ts";
 import type { Cli } from "../cli.ts";
 import { UsageError } from "../exit-codes.ts";
 import { followOperation } from "../operations.ts";
-import { toJson } from "../output/print.ts";
-import { parseTargets, type Target } from "../targets.ts";
+import { toJson } from "../output/json.ts";
+import { suggestion } from "../suggest.ts";
+import { parseInstances, parseTargets, type Target } from "../targets.ts";
 import { watchNames } from "./watch-names.ts";
 
 export function register(program: Command, cli: Cli): void {
   program
     .command("wait")
+    .summary("wait for the end of an operation, a state, or that something is gone")
     .description(
-      "until an operation ends, a state is reached or a resource is gone: gantry wait instance/web --for state=RUNNING",
+      "Waits until an operation ends, a state or condition is reached, or a resource is gone:\n" +
+        "  gantry wait web --for state=RUNNING\n  gantry wait host/rack1-07 --for state=READY --timeout 1m\n" +
+        "  gantry wait instance/web --for delete\n  gantry wait projects/default/operations/compute-…",
     )
-    .argument("<target>", "kind/name, or an operation's name")
-    .option("--for <condition>", "state=STATE, delete, or condition=TYPE; for an operation: its end")
+    .argument("<target>", "instance, kind/name, or an operation's full name")
+    .option("--for <condition>", "state=STATE, delete, or condition=TYPE; of an operation: its end")
     .action(async (word: string, options: { for?: string }) => {
-      const target = parseTargets([word], cli.project)[0] as Target;
+      const target = parseTarget(word, cli.project);
+      const label = `${target.kind.singular}/${target.name.split("/").pop()}`;
       if (target.kind.singular === "operation") {
-        const operation = await cli.connection.call(cli.connection.operations, cli.connection.operations.getOperation, {
-          name: target.name,
-        });
-        const wait = { timeoutMs: cli.operationTimeoutMs, signal: cli.signal };
-        await followOperation(cli.connection, operation, target.name, cli.progressView(), wait);
-        cli.print(`${target.name} done`);
+        if (options.for !== undefined)
+          throw new UsageError("of an operation only its end is waited for, without --for");
+        await waitForOperation(cli, target.name);
+        cli.print(`${label} done`);
         return;
       }
       if (options.for === undefined)
         throw new UsageError("say what to wait for: --for state=RUNNING, --for delete or --for condition=TYPE");
-      await waitFor(cli, target, parseCondition(options.for));
-      cli.print(`${target.kind.singular}/${target.name.split("/").pop()} ${options.for} met`);
+      await waitFor(cli, target, options.for);
+      cli.print(`${label} ${options.for === "delete" ? "is gone" : `has ${options.for}`}`);
     });
+}
+
+/** A bare word is an instance. */
+function parseTarget(word: string, project: string): Target {
+  const words = word.includes("/") ? [word] : parseInstances([word], project);
+  return parseTargets(words, project)[0] as Target;
+}
+
+async function waitForOperation(cli: Cli, name: string): Promise<void> {
+  const { connection } = cli;
+  const operation = await connection.call(connection.operations, connection.operations.getOperation, { name });
+  const wait = { timeoutMs: cli.operationTimeoutMs, signal: cli.signal };
+  const view = cli.progressView();
+  try {
+    await followOperation(connection, operation, name, view, wait);
+  } finally {
+    view.succeeded(name, undefined);
+  }
 }
 
 type Condition = (value: unknown) => boolean;
@@ -39,16 +60,21 @@ interface Shown {
   status?: { state?: string; conditions?: { type?: string; status?: string }[] };
 }
 
-export function parseCondition(text: string): Condition {
+const stateOf = (value: unknown) => (value as Shown | undefined)?.status?.state?.replace(/^.*_STATE_/, "") ?? "";
+
+/** `states`: those that the kind knows; others are a mistake, not something to wait for. */
+export function parseCondition(text: string, states: readonly string[]): Condition {
   if (text === "delete") return (value) => value === undefined;
-  const [key, wanted] = text.split("=");
-  if (key === "state" && wanted) {
-    return (value) => {
-      const state = (value as Shown | undefined)?.status?.state ?? "";
-      return state === wanted || state.endsWith(`_STATE_${wanted.toUpperCase()}`);
-    };
+  const [key, wanted, ...more] = text.split("=");
+  if (key === "state" && wanted && more.length === 0) {
+    const state = wanted.toUpperCase().replace(/^.*_STATE_/, "");
+    if (!states.includes(state)) {
+      const known = states.length === 0 ? "it has no states" : `one of ${states.join(", ")}`;
+      throw new UsageError(`--for ${text}: no such state${suggestion(state, states)} (${known})`);
+    }
+    return (value) => stateOf(value) === state;
   }
-  if (key === "condition" && wanted) {
+  if (key === "condition" && wanted && more.length === 0) {
     return (value) =>
       ((value as Shown | undefined)?.status?.conditions ?? []).some(
         (c) => c.type === wanted && c.status === "CONDITION_STATUS_TRUE",
@@ -57,15 +83,19 @@ export function parseCondition(text: string): Condition {
   throw new UsageError(`--for ${text}: write state=STATE, delete or condition=TYPE`);
 }
 
-async function waitFor(cli: Cli, target: Target, met: Condition): Promise<void> {
+async function waitFor(cli: Cli, target: Target, text: string): Promise<void> {
+  const met = parseCondition(text, target.kind.states);
   const timeout = AbortSignal.timeout(cli.operationTimeoutMs);
   const signal = AbortSignal.any([timeout, cli.signal]);
-  try {
-    for await (const bytes of watchNames(cli.connection, target.kind.kind, target.name, signal)) {
-      if (met(bytes === undefined ? undefined : toJson(target.kind, target.kind.message.decode(bytes)))) return;
-    }
-  } catch (error) {
-    if (!timeout.aborted) throw error;
+  let last = "";
+  for await (const bytes of watchNames(cli.connection, target.kind.kind, target.name, signal)) {
+    const value = bytes === undefined ? undefined : toJson(target.kind, target.kind.message.decode(bytes));
+    if (met(value)) return;
+    // What is not there will not get into a state.
+    if (value === undefined) throw notFound(target.name);
+    last = stateOf(value);
   }
-  throw deadlineExceeded(`${target.name} did not get there within ${cli.operationTimeoutMs / 1000} s`);
+  cli.signal.throwIfAborted();
+  const now = last === "" ? "" : `: it is ${last}`;
+  throw deadlineExceeded(`${target.name} did not get to ${text} within ${cli.operationTimeoutMs / 1000} s${now}`);
 }

@@ -10,7 +10,7 @@ export interface Context {
   address: string;
   /** Base URL of the gateway's WebSocket and HTTP, for example `https://127.0.0.1:9600`. */
   gateway: string;
-  /** Path of the realm's CA certificate (PEM). */
+  /** The realm's CA certificate: the path of a PEM file, or the PEM text itself. */
   ca: string;
   /** Bearer token. */
   token: string;
@@ -31,7 +31,7 @@ export function contextPath(env: NodeJS.ProcessEnv): string {
 
 export function readContexts(path: string): ContextFile {
   if (!existsSync(path)) return { current: "", contexts: {} };
-  const value: unknown = parse(readFileSync(path, "utf8"));
+  const value = parseFile(path);
   const file = value as Partial<ContextFile> | null;
   if (!file || typeof file.current !== "string" || typeof file.contexts !== "object" || !file.contexts) {
     throw new UsageError(`${path} is not a gantry configuration: it needs "current" and "contexts"`);
@@ -43,6 +43,28 @@ export function readContexts(path: string): ContextFile {
     if (missing.length > 0) throw new UsageError(`${path}: context "${name}" lacks ${missing.join(", ")}`);
   }
   return file as ContextFile;
+}
+
+function parseFile(path: string): unknown {
+  try {
+    return parse(readFileSync(path, "utf8"));
+  } catch (cause) {
+    throw new UsageError(`${path} cannot be read: ${(cause as Error).message.trim()}`, { cause });
+  }
+}
+
+/** PEM of the realm's CA certificate. */
+export function caOf(context: Context): Buffer {
+  if (context.ca.includes("-----BEGIN CERTIFICATE-----")) return Buffer.from(context.ca);
+  try {
+    return readFileSync(context.ca);
+  } catch (cause) {
+    throw new UsageError(
+      `the realm's CA certificate ${context.ca} cannot be read: ${(cause as Error).message}\n` +
+        `The context "ca" in the configuration must name it, or hold its text.`,
+      { cause },
+    );
+  }
 }
 
 /** Whole or not at all, readable by its owner alone. */
@@ -61,7 +83,9 @@ export function selectContext(path: string, wanted: string | undefined): Context
   if (context) return { ...context, name };
   const known = Object.keys(file.contexts);
   if (known.length === 0) {
-    throw new UsageError(`${path} names no realm: run "npm start" on a server, or copy its configuration there`);
+    throw new UsageError(
+      `${path} names no realm: "npm start" on a server writes it there; for another machine "gantry add token NAME --config" prints one`,
+    );
   }
   throw new UsageError(`no context "${name}" in ${path}; known: ${known.join(", ")}`);
 }

@@ -1,5 +1,3 @@
-import { stringify } from "yaml";
-import { codec } from "../../../services/common/codec/codec.ts";
 import { UsageError } from "../exit-codes.ts";
 import type { ResourceKind } from "../resources.ts";
 import { formatTable } from "./table.ts";
@@ -13,27 +11,29 @@ export function parseFormat(text: string): OutputFormat {
   return format;
 }
 
-/** The item as ProtoJSON. */
-export function toJson<T>(kind: ResourceKind<T>, item: T): unknown {
-  return codec.toJson(kind.typeName, kind.message.encode(item).finish());
-}
-
 /** Text of one item (`single`) or of a list. */
-export function formatItems<T>(
+export async function formatItems<T>(
   kind: ResourceKind<T>,
   items: readonly T[],
   format: OutputFormat,
   single: boolean,
-): string {
+  allProjects = false,
+): Promise<string> {
   if (format === "name") return items.map((item) => kind.name(item)).join("\n");
   if (format === "table" || format === "wide") {
     if (items.length === 0) return `No ${kind.plural} found.`;
     return formatTable(
       items,
-      kind.columns.filter((column) => format === "wide" || !column.wide),
+      kind.columns.filter(
+        (column) => format === "wide" || !column.wide || (allProjects && column.header === "PROJECT"),
+      ),
     );
   }
+  // Loaded where needed: most commands print tables.
+  const { toJson } = await import("./json.ts");
   const values = items.map((item) => toJson(kind, item));
   const value = single ? values[0] : { [kind.plural]: values };
-  return format === "json" ? JSON.stringify(value, null, 2) : stringify(value).trimEnd();
+  if (format === "json") return JSON.stringify(value, null, 2);
+  const { stringify } = await import("yaml");
+  return stringify(value).trimEnd();
 }

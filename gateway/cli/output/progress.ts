@@ -13,34 +13,37 @@ export function fraction(metadata: OperationMetadata): number {
 }
 
 export function progressLine(label: string, metadata: OperationMetadata): string {
-  const percent =
-    metadata.percent >= 0 && metadata.percent < 100 && metadata.percent > 0 ? ` ${metadata.percent}%` : "";
+  const percent = metadata.percent < 100 && metadata.percent > 0 ? ` ${metadata.percent}%` : "";
   const message = metadata.message ? `: ${metadata.message}` : "";
-  return oneLine(
-    `${label} ${metadata.stepIndex}/${metadata.stepCount} ${metadata.step || "queued"}${percent}${message}`,
-  );
+  const steps = metadata.stepCount > 0 ? ` ${metadata.stepIndex}/${metadata.stepCount}` : "";
+  return oneLine(`${label}${steps} ${metadata.step || "queued"}${percent}${message}`);
 }
 
-/** Shows operations as they go: one bar each on a terminal, a line at each new step elsewhere. */
+/**
+ * Shows operations as they go, on standard error: one bar each on a terminal, a line at each new step elsewhere. How each ended is
+ * printed above the bars of the others: a success is the command's answer, on standard output.
+ */
 export class ProgressView {
   readonly #stream: NodeJS.WritableStream;
+  readonly #answers: NodeJS.WritableStream;
   readonly #terminal: WriteStream | undefined;
   readonly #quiet: boolean;
-  readonly #rows = new Map<string, { metadata: OperationMetadata | undefined; end: string | undefined }>();
+  readonly #rows = new Map<string, OperationMetadata>();
   readonly #lastStep = new Map<string, string>();
   #drawnRows = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(stream: NodeJS.WriteStream, quiet: boolean) {
+  constructor(stream: NodeJS.WriteStream, answers: NodeJS.WritableStream, quiet: boolean) {
     this.#stream = stream;
+    this.#answers = answers;
     this.#terminal = stream.isTTY ? (stream as WriteStream) : undefined;
     this.#quiet = quiet;
   }
 
   update(label: string, metadata: OperationMetadata): void {
     if (this.#quiet) return;
-    this.#rows.set(label, { metadata, end: undefined });
     if (this.#terminal) {
+      this.#rows.set(label, metadata);
       this.#timer ??= setTimeout(() => this.#draw(), REDRAW_MS);
       return;
     }
@@ -50,36 +53,45 @@ export class ProgressView {
     this.#stream.write(`${progressLine(label, metadata)}\n`);
   }
 
-  /** The last line of one operation. */
-  end(label: string, text: string): void {
-    if (this.#quiet) return;
-    if (!this.#terminal) {
-      this.#stream.write(`${oneLine(text)}\n`);
-      return;
-    }
-    this.#rows.set(label, { metadata: undefined, end: text });
+  succeeded(label: string, text: string | undefined): void {
+    this.#end(label, text, this.#answers);
+  }
+
+  failed(label: string, text: string): void {
+    this.#end(label, text, this.#stream);
+  }
+
+  #end(label: string, text: string | undefined, target: NodeJS.WritableStream): void {
+    this.#clear();
+    this.#rows.delete(label);
+    if (text !== undefined) target.write(`${text}\n`);
     this.#draw();
   }
 
-  #draw(): void {
+  #clear(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const terminal = this.#terminal;
-    if (!terminal) return;
-    if (this.#drawnRows > 0) {
-      terminal.moveCursor(0, -this.#drawnRows);
-      terminal.cursorTo(0);
-      terminal.clearScreenDown();
-    }
-    // More rows than the terminal has could not be redrawn in place.
-    const rows = [...this.#rows].slice(-Math.max(1, terminal.rows - 2));
-    for (const [label, row] of rows) terminal.write(`${this.#row(label, row).slice(0, terminal.columns - 1)}\n`);
-    this.#drawnRows = rows.length;
+    if (!this.#terminal || this.#drawnRows === 0) return;
+    this.#terminal.moveCursor(0, -this.#drawnRows);
+    this.#terminal.cursorTo(0);
+    this.#terminal.clearScreenDown();
+    this.#drawnRows = 0;
   }
 
-  #row(label: string, row: { metadata: OperationMetadata | undefined; end: string | undefined }): string {
-    if (row.end !== undefined || !row.metadata) return oneLine(row.end ?? label);
-    const filled = Math.round(fraction(row.metadata) * BAR_WIDTH);
-    return `[${"#".repeat(filled)}${"-".repeat(BAR_WIDTH - filled)}] ${progressLine(label, row.metadata)}`;
+  #draw(): void {
+    const terminal = this.#terminal;
+    if (!terminal) return;
+    this.#clear();
+    // More rows than the terminal has could not be redrawn in place.
+    const rows = [...this.#rows].slice(-Math.max(1, (terminal.rows || 24) - 2));
+    for (const [label, metadata] of rows) {
+      terminal.write(`${bar(label, metadata).slice(0, (terminal.columns || 80) - 1)}\n`);
+    }
+    this.#drawnRows = rows.length;
   }
+}
+
+function bar(label: string, metadata: OperationMetadata): string {
+  const filled = Math.round(fraction(metadata) * BAR_WIDTH);
+  return `[${"#".repeat(filled)}${"-".repeat(BAR_WIDTH - filled)}] ${progressLine(label, metadata)}`;
 }

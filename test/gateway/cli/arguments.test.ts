@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseLabels, parseMirrorSelector, splitAtDashes } from "../../../gateway/cli/commands/create.ts";
+import { splitAtDashes } from "../../../gateway/cli/arguments.ts";
+import { parseLabels, parseMirrorSelector } from "../../../gateway/cli/commands/create.ts";
 import { splitRemote } from "../../../gateway/cli/commands/cp.ts";
 import { instanceSpec, parseGpu, parsePort } from "../../../gateway/cli/commands/instance-options.ts";
 import { parseRoles } from "../../../gateway/cli/commands/token.ts";
@@ -77,13 +78,15 @@ test("an environment variable can be taken from here", () => {
 });
 
 test("what wait waits for", () => {
+  const states = ["RUNNING", "STOPPED"];
   const running = {
     status: { state: "INSTANCE_STATE_RUNNING", conditions: [{ type: "Ready", status: "CONDITION_STATUS_TRUE" }] },
   };
-  assert.equal(parseCondition("state=running")(running), true);
-  assert.equal(parseCondition("state=STOPPED")(running), false);
-  assert.equal(parseCondition("condition=Ready")(running), true);
-  assert.equal(parseCondition("delete")(undefined), true);
-  assert.equal(parseCondition("delete")(running), false);
-  assert.throws(() => parseCondition("luck"), UsageError);
+  assert.equal(parseCondition("state=running", states)(running), true);
+  assert.equal(parseCondition("state=STOPPED", states)(running), false);
+  assert.equal(parseCondition("condition=Ready", states)(running), true);
+  assert.equal(parseCondition("delete", states)(undefined), true);
+  assert.equal(parseCondition("delete", states)(running), false);
+  for (const bad of ["luck", "state=", "state=STOPED", "state=RUNNING=x"])
+    assert.throws(() => parseCondition(bad, states), UsageError, bad);
 });
