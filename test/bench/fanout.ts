@@ -19,6 +19,8 @@ const IDLE = Number(options.idle);
 /** Messages of one Watch batch when saturated. */
 const BATCHES = [1, 8, 50];
 const DELIVERIES_PER_SECOND = 50_000;
+/** Observers that are there before those whose memory is measured. */
+const IDLE_BEFORE = 2_000;
 const SETTLE_MS = 500;
 const DELIVERY_TIMEOUT_MS = 30_000;
 const PEEK_INTERVAL_MS = 50;
@@ -117,17 +119,18 @@ async function stalled(pair: Pair): Promise<object> {
   return { p99MsWithout: round(median(without)), p99MsWith: round(median(withStalled)) };
 }
 
-async function idle(): Promise<object> {
-  const pair = new Pair("./mirror-server.ts");
+/** What each further observer costs that only listens, once the heap has the size that connecting many takes. */
+async function idle(server: string): Promise<number> {
+  const pair = new Pair(server);
   await pair.start();
-  await pair.connect(500);
+  await pair.connect(IDLE_BEFORE);
   await settle(IDLE_SETTLE_MS);
   const before = pair.server.rssKb();
   await pair.connect(IDLE);
   await settle(IDLE_SETTLE_MS);
   const kb = (pair.server.rssKb() - before) / IDLE;
   pair.stop();
-  return { observers: IDLE, rssKbPerObserver: round(kb) };
+  return round(kb);
 }
 
 const mirror = new Pair("./mirror-server.ts");
@@ -150,7 +153,10 @@ try {
   mirror.stop();
   floor.stop();
 }
-result["idle"] = await idle();
+result["idle, RSS KB per observer"] = {
+  mirror: await idle("./mirror-server.ts"),
+  floor: await idle("./floor-server.ts"),
+};
 result["loadAfter"] = loadavg().map((each) => round(each));
 if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
 else {

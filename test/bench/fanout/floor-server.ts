@@ -41,7 +41,7 @@ serve(async () => {
         frames.push(
           frameText(
             `{"t":"delta","m":"projects/default","e":"AAAAAAAAAAAA","s":${n},"o":"compute","ops":[{"op":"patch","k":"projects/default/instances/i${n % 100}",` +
-              `"v":"log1.${n}","p":{"meta":{"version":"${n}"},"spec":{"hostname":"${nowStamp()}","image":"${PAD.slice(0, 4)}"}}}]}`,
+              `"v":"log1.${n}","p":{"meta":{"version":"${n}"},"spec":{"hostname":"${nowStamp()}","image":"${PAD.slice(0, 14)}"}}}]}`,
           ),
         );
       }

@@ -3,6 +3,8 @@ import { batch, instanceEvent, projectEvent, startTestGateway } from "../../gate
 import { BACKLOG_BYTES, nowStamp, serve } from "./publisher.ts";
 
 const INSTANCES = 100;
+/** Brings a frame to 256 bytes. */
+const FILL = "x".repeat(25);
 const PAD = "x".repeat(34);
 
 serve(async () => {
@@ -10,7 +12,7 @@ serve(async () => {
   const { tracker, mirrors } = gateway;
   let revision = 1;
   const event = (i: number) =>
-    instanceEvent(`i${i % INSTANCES}`, ++revision, { spec: { hostname: nowStamp(), image: PAD } });
+    instanceEvent(`i${i % INSTANCES}`, ++revision, { spec: { hostname: nowStamp() + FILL, image: PAD } });
   tracker.connected();
   tracker.batch(batch([projectEvent("default", 1), ...Array.from({ length: INSTANCES }, (_, i) => event(i))]));
   tracker.batch(batch([], { revision: BigInt(revision), synced: true }));
