@@ -6,7 +6,7 @@ import { after, before, test } from "node:test";
 import { OperationRecord } from "../../proto/gen/gantry/common/v1/operation.ts";
 import { Container } from "../../proto/gen/gantry/compute/v1/engine.ts";
 import { Host } from "../../proto/gen/gantry/compute/v1/host.ts";
-import { Instance } from "../../proto/gen/gantry/compute/v1/instance.ts";
+import { Instance, InstanceUsage } from "../../proto/gen/gantry/compute/v1/instance.ts";
 import { Mirror, Project } from "../../proto/gen/gantry/compute/v1/project.ts";
 import { operationKind } from "../../services/common/jobs/kind.ts";
 import { issueCertificate } from "../../services/common/realm/realm.ts";
@@ -140,6 +140,39 @@ test("a user's mirror: selectors, a changed record selects anew, a deleted one e
   assert.equal((frame["error"] as { code: number }).code, 5);
   assert.equal(client.counts.mismatches, 0);
   client.close();
+});
+
+test("usage figures: only in a mirror that asks for the kind, watched only while there is one", async () => {
+  const name = "projects/default/mirrors/usage";
+  const spec = { selectors: [{ kind: "InstanceUsage" }] };
+  await realm.store.transact(async (tx) => tx.create(mirrorKind, Mirror.fromPartial({ meta: { name }, spec })));
+  const sample = (pids: bigint) => ({
+    ...container("web", "default", String(pids)),
+    kind: "InstanceUsage",
+    name: "docker/h1/InstanceUsage/web",
+    typeName: "gantry.compute.v1.InstanceUsage",
+    bytes: InstanceUsage.encode(InstanceUsage.fromPartial({ instance: nameOf("web"), pids })).finish(),
+  });
+  realm.docker.put(sample(1n));
+  const all = realm.client(gateway);
+  await all.start();
+  await until(all, () => all.replica.get(name) !== undefined);
+  const usage = realm.client(gateway, { mirror: name });
+  await usage.start();
+  await until(usage, () => usage.replica.size === 1);
+  realm.docker.put(sample(2n));
+  await until(usage, () => held(usage)["docker/h1/InstanceUsage/web"]!["pids"] === "2");
+  assert.equal(usage.replica.origins.get("docker/h1")!.state, "live");
+  assert.equal(all.replica.get("docker/h1/InstanceUsage/web"), undefined);
+  await realm.store.transact(async (tx) => {
+    await tx.need(mirrorKind, name);
+    tx.delete(mirrorKind, name);
+  });
+  await until(all, () => all.replica.get(name) === undefined);
+  realm.docker.delete("docker/h1/InstanceUsage/web");
+  assert.equal(all.counts.mismatches, 0);
+  all.close();
+  usage.close();
 });
 
 test("read your own writes: the answer about a finished operation names the place that shows it", async () => {
