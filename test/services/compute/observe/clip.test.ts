@@ -9,7 +9,7 @@ test("never longer than the limit, never half a character, nothing lost that fit
       const clipped = clipBytes(text, limit);
       assert.ok(Buffer.byteLength(clipped) <= limit);
       assert.ok(text.startsWith(clipped));
-      const next = [...text.slice(clipped.length)][0];
+      const next = Array.from(text.slice(clipped.length)).at(0);
       if (next !== undefined) assert.ok(Buffer.byteLength(clipped + next) > limit);
     }),
   );
