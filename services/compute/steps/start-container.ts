@@ -1,13 +1,16 @@
-import { startContainer } from "../../common/engine/api/containers.ts";
+import { inspectContainer, startContainer } from "../../common/engine/api/containers.ts";
 import { EngineError, isEngineNotFound } from "../../common/engine/errors.ts";
 import type { Step } from "../../common/jobs/api.ts";
 import { failedPrecondition } from "../../common/errors/errors.ts";
 import { PowerState } from "../../../proto/gen/gantry/compute/v1/instance.ts";
 import type { InstanceContext } from "../jobs/context.ts";
 import { needContainer } from "./find-container.ts";
+import { endOrphanShims } from "./orphan-shim.ts";
 
 const PORT_TAKEN = /port is already allocated|address already in use/;
 
+/** The engine was killed in a start before this one. */
+const TASK_LEFT_BEHIND = /failed to create task for container: mkdir \S+: file exists/;
 const CALL_TIMEOUT_MS = 120_000;
 /** Its turn may be far off when very many are started at once. */
 const STEP_TIMEOUT_MS = 30 * 60_000;
@@ -27,6 +30,7 @@ export const startContainerStep: Step<InstanceContext> = {
       if (error instanceof EngineError && PORT_TAKEN.test(error.message)) {
         throw failedPrecondition("PORT_IN_USE", error.message, { host: ctx.tools.host });
       }
+      if (error instanceof EngineError && TASK_LEFT_BEHIND.test(error.message)) await clearRemains(ctx, id);
       if (!isEngineNotFound(error) || !error.message.includes("network")) throw error;
       // The realm's network was removed behind our back.
       ctx.tools.network.forget();
@@ -35,3 +39,11 @@ export const startContainerStep: Step<InstanceContext> = {
     }
   },
 };
+
+/** The step is tried again after it. */
+async function clearRemains(ctx: InstanceContext, id: string): Promise<void> {
+  const { State: state } = await inspectContainer(ctx.tools.engine, id, { signal: ctx.signal });
+  if (state.Running) return;
+  const ended = await endOrphanShims(id);
+  ctx.log.warn({ container: id, ended }, "an earlier start of the container was cut off: what it left behind was ended");
+}

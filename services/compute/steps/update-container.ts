@@ -29,15 +29,10 @@ export const updatePolicy: Step<InstanceContext> = {
   name: "update-restart-policy",
   timeoutMs: 60_000,
   attempts: 3,
+  needed: (ctx) => ctx.instance.spec!.restartPolicy !== ctx.parameters.previous?.restartPolicy,
   async do(ctx) {
-    const policy = ctx.instance.spec!.restartPolicy;
-    if (policy === ctx.parameters.previous?.restartPolicy) return;
-    await updateContainer(
-      ctx.tools.engine,
-      await needContainer(ctx),
-      { RestartPolicy: enginePolicy(policy) },
-      { signal: ctx.signal },
-    );
+    const body = { RestartPolicy: enginePolicy(ctx.instance.spec!.restartPolicy) };
+    await updateContainer(ctx.tools.engine, await needContainer(ctx), body, { signal: ctx.signal });
   },
 };
 
