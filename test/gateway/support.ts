@@ -1,5 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pino } from "pino";
 import { serveHttp } from "../../gateway/http/server.ts";
@@ -20,6 +19,7 @@ import { codec } from "../../services/common/codec/codec.ts";
 import { Event, EventType, WatchResponse } from "../../proto/gen/gantry/common/v1/watch.ts";
 import { Instance } from "../../proto/gen/gantry/compute/v1/instance.ts";
 import { Project } from "../../proto/gen/gantry/compute/v1/project.ts";
+import { testFolder } from "../support/cleanup.ts";
 import type { JsonObject } from "../../gateway/mirror/merge-patch.ts";
 
 export interface TestGatewayOptions {
@@ -36,9 +36,9 @@ export interface TestGatewayOptions {
 
 /** The gateway's mirrors on a free port, fed by the test through `tracker`. */
 export async function startTestGateway(options: TestGatewayOptions = {}) {
-  const folder = await mkdtemp(join(tmpdir(), "gantry-mirror-"));
+  const folder = await testFolder("mirror");
   const keys = options.keys ?? (await generateTokenKeys());
-  const keysPath = join(folder, "public.jwk");
+  const keysPath = join(folder.path, "public.jwk");
   await writeFile(keysPath, keys.publicJwks);
   const verify = await createTokenVerifier({ keysPath });
   const log = pino({ level: "silent" });
@@ -99,7 +99,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}) {
       sockets.destroy();
       mirrors.destroy();
       await http.close();
-      await rm(folder, { recursive: true, force: true });
+      await folder.remove();
     },
   };
 }

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { SavedMirror } from "../../../gateway/mirror/mirror.ts";
 import { saveWindows, takeWindows } from "../../../gateway/mirror/window-file.ts";
+import { testFolder } from "../../support/cleanup.ts";
 import {
   batch,
   deletedEvent,
@@ -18,9 +18,10 @@ import {
 
 let folder: string;
 before(async () => {
-  folder = await mkdtemp(join(tmpdir(), "gantry-mirror-"));
+  const made = await testFolder("windows");
+  folder = made.path;
+  after(() => made.remove());
 });
-after(() => rm(folder, { recursive: true, force: true }));
 
 function list(gateway: TestGateway, ids: [string, number][], revision: bigint): void {
   gateway.tracker.connected();
