@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { SavedMirror } from "../../../gateway/mirror/mirror.ts";
 import { saveWindows, takeWindows } from "../../../gateway/mirror/window-file.ts";
-import { testFolder } from "../../support/cleanup.ts";
+import { type TestFolder, testFolder } from "../../support/cleanup.ts";
 import {
   batch,
   deletedEvent,
@@ -16,12 +16,13 @@ import {
   type TestGateway,
 } from "../support.ts";
 
+let made: TestFolder;
 let folder: string;
 before(async () => {
-  const made = await testFolder("windows");
+  made = await testFolder("windows");
   folder = made.path;
-  after(() => made.remove());
 });
+after(() => made.remove());
 
 function list(gateway: TestGateway, ids: [string, number][], revision: bigint): void {
   gateway.tracker.connected();
