@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
+import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
@@ -15,6 +16,8 @@ interface Made {
   folders: string[];
   pids: number[];
   engineDir: string;
+  /** Addresses of its networks. */
+  range: string;
   containerPid: number;
 }
 
@@ -26,12 +29,18 @@ test("all that a test made is removed when its process is killed", { timeout: 12
     victim.kill("SIGKILL");
   }
   assert.ok(made, "the victim started");
-  const { folders, pids, engineDir, containerPid } = made;
+  const { folders, pids, engineDir, range, containerPid } = made;
   await waitUntil(async () => (folders.some((folder) => existsSync(folder)) ? undefined : true), {
     what: `removal of ${folders.join(", ")}`,
     timeoutMs: CLEAN_TIMEOUT_MS,
   });
   for (const pid of [...pids, containerPid]) assert.equal(startTicks(pid), undefined, `process ${pid} has ended`);
   assert.doesNotMatch(readFileSync("/proc/self/mountinfo", "utf8"), new RegExp(engineDir));
+  const own = range.split(".").slice(0, 2).join(".");
+  const addresses = Object.values(networkInterfaces()).flatMap((link) => link ?? []);
+  assert.deepEqual(
+    addresses.filter(({ address }) => address.startsWith(`${own}.`)),
+    [],
+  );
   assert.deepEqual(processesWithArgument(join(engineDir, "containerd.sock")), []);
 });
