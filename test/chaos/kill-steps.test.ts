@@ -8,6 +8,8 @@ import { assertWhole } from "./support/whole.ts";
 const VICTIMS: readonly Victim[] = ["compute", "gateway", "redis", "engine"];
 /** Operations on the way at each kill, begun one after the other, so that each kill hits them at different moments. */
 const PER_ROUND = 3;
+/** Each with a kill in a creation, a resize and a deletion. */
+const ROUNDS = 8;
 const SECOND_KILL_MS_MAX = 1_000;
 
 interface Reference {
@@ -37,24 +39,22 @@ async function reference(scene: Scene, verb: Verb, id: string): Promise<Referenc
   return { steps: [...steps], durationMs };
 }
 
-/** Every step of a creation; each time the instances made are then resized and deleted, with kills spread over the time that takes. */
+/** Instances are made, resized and deleted, with a kill at each step, and then with kills spread evenly over the time it takes. */
 function* rounds(victim: Victim, made: Record<Verb, Reference>): Generator<Round> {
-  const { steps } = made.create;
-  for (const [at, step] of steps.entries()) {
+  for (let at = 0; at < ROUNDS; at++) {
     const ids = Array.from({ length: PER_ROUND }, (_, i) => `${victim}-${at}-${i}`);
     const spread = (verb: Verb): Round["moment"] => {
       const { steps: own, durationMs } = made[verb];
       // By name for each step, then evenly over the whole.
-      return at < own.length
-        ? { step: own[at]! }
-        : { afterMs: (durationMs * (at - own.length + 1)) / (steps.length - own.length + 1) };
+      const left = ROUNDS - own.length;
+      return at < own.length ? { step: own[at]! } : { afterMs: (durationMs * (at - own.length + 1)) / (left + 1) };
     };
     const common = { victim, ids, memoryBytes: BigInt(80 + at) << 20n };
     const again = (n: number) => ((at + n) % 2 === 1 ? Math.random() * SECOND_KILL_MS_MAX : undefined);
     yield {
       ...common,
       verb: "create",
-      moment: { step },
+      moment: spread("create"),
       staggerMs: made.create.durationMs / 4,
       againAfterMs: again(0),
     };
@@ -78,6 +78,8 @@ function* rounds(victim: Victim, made: Record<Verb, Reference>): Generator<Round
 async function killEverywhere(context: TestContext, victim: Victim): Promise<void> {
   await using scene = await Scene.start();
   {
+    // The very first creation has more to do than those that follow.
+    await reference(scene, "create", "first");
     const made = {
       create: await reference(scene, "create", "ref"),
       resize: await reference(scene, "resize", "ref"),

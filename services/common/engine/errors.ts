@@ -20,6 +20,13 @@ export function engineAnswerError(statusCode: number, what: string, detail: stri
   return new EngineError(code, statusCode, reason, message);
 }
 
+/**
+ * After an engine was killed its runtime still has, for a moment, what the engine had begun; and an engine whose runtime is away, or that
+ * itself is about to stop, says so with 500.
+ */
+const PASSING =
+  /failed to create task for container: mkdir \S+: file exists|connection error: desc = |transport is closing|client connection is closing|ttrpc: closed|containerd\.sock: connect: /;
+
 function classify(statusCode: number, detail: string): [Code, string] {
   switch (statusCode) {
     case 400:
@@ -39,7 +46,7 @@ function classify(statusCode: number, detail: string): [Code, string] {
     case 503:
       return [Code.UNAVAILABLE, "ENGINE_BUSY"];
     default:
-      return [Code.INTERNAL, "ENGINE_ERROR"];
+      return PASSING.test(detail) ? [Code.UNAVAILABLE, "ENGINE_BUSY"] : [Code.INTERNAL, "ENGINE_ERROR"];
   }
 }
 

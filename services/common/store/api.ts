@@ -80,7 +80,7 @@ export interface Transaction {
 export interface ListOptions {
   /** Only names that begin with this. */
   prefix?: string;
-  /** 1 to 1,000. */
+  /** 1 to 1,000; a page of large records has fewer. */
   pageSize: number;
   /** From the page before; INVALID_ARGUMENT when it was given for other options. */
   pageToken?: string;

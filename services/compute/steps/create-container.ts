@@ -11,7 +11,10 @@ import { type ContainerOptions, containerOptions, innerEngineVolume } from "../i
 import { hasInnerEngine } from "../instances/defaults.ts";
 import type { InstanceContext } from "../jobs/context.ts";
 import { containersOf } from "./find-container.ts";
+import { endOrphanShims } from "./orphan-shim.ts";
 
+/** As the engine says it. */
+const RUNNING: ReadonlySet<string> = new Set(["running", "paused"]);
 /** From here on one call takes all networks. */
 const SEVERAL_NETWORKS_API = "1.44";
 
@@ -36,6 +39,7 @@ export const createContainerStep: Step<InstanceContext> = {
   },
   async undo(ctx) {
     await removeContainers(ctx);
+    await ctx.tools.tls.remove(ctx.uid);
   },
 };
 
@@ -81,7 +85,10 @@ async function connectOnce(ctx: InstanceContext, network: string, container: str
 /** Every container of the instance, with anonymous volumes and the inner engine's data. */
 export async function removeContainers(ctx: InstanceContext): Promise<void> {
   const { engine } = ctx.tools;
-  for (const id of await containersOf(ctx)) await removeContainer(engine, id, { signal: ctx.signal });
+  for (const { id, state } of await containersOf(ctx)) {
+    if (!RUNNING.has(state)) await endOrphanShims(id);
+    await removeContainer(engine, id, { signal: ctx.signal });
+  }
   const spec = ctx.instance.spec;
   if (spec && hasInnerEngine(spec)) await removeVolume(engine, innerEngineVolume(ctx.uid), { signal: ctx.signal });
 }

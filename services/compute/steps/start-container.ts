@@ -5,6 +5,7 @@ import { failedPrecondition } from "../../common/errors/errors.ts";
 import { PowerState } from "../../../proto/gen/gantry/compute/v1/instance.ts";
 import type { InstanceContext } from "../jobs/context.ts";
 import { needContainer } from "./find-container.ts";
+import { checkStarted } from "./wait-ready.ts";
 import { endOrphanShims } from "./orphan-shim.ts";
 
 const PORT_TAKEN = /port is already allocated|address already in use/;
@@ -37,6 +38,7 @@ export const startContainerStep: Step<InstanceContext> = {
       await ctx.tools.network.ensure(ctx.signal);
       await startContainer(ctx.tools.engine, id, limits);
     }
+    await checkStarted(ctx);
   },
 };
 
@@ -45,5 +47,8 @@ async function clearRemains(ctx: InstanceContext, id: string): Promise<void> {
   const { State: state } = await inspectContainer(ctx.tools.engine, id, { signal: ctx.signal });
   if (state.Running) return;
   const ended = await endOrphanShims(id);
-  ctx.log.warn({ container: id, ended }, "an earlier start of the container was cut off: what it left behind was ended");
+  ctx.log.warn(
+    { container: id, ended },
+    "an earlier start of the container was cut off: what it left behind was ended",
+  );
 }

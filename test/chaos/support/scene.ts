@@ -136,7 +136,11 @@ export class Scene implements AsyncDisposable {
   async complaints(lines = 30): Promise<string> {
     const logs = await Promise.all((["compute", "gateway"] as const).map((name) => this.platform.logs(name)));
     const bad = logs.flatMap((log) => log.split("\n").filter((line) => /"level":"(warn|error|fatal)"/.test(line)));
-    return bad.slice(-lines).join("\n");
+    const short = bad.slice(-lines).map((line) => {
+      const { time, process: name, msg, err } = JSON.parse(line) as Record<string, string> & { err?: Error };
+      return `${time} ${name}: ${msg}${err ? `: ${err.message}` : ""}`;
+    });
+    return short.join("\n");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { JsonValue } from "@bufbuild/protobuf";
 import { ListInstancesRequest, ListMirrorsRequest } from "../../../proto/gen/gantry/compute/v1/compute.ts";
@@ -28,7 +29,14 @@ const PROBE_AGE_MS_MAX = 180_000;
  * later. Throws with what does not hold.
  */
 export async function assertWhole(scene: Scene, timeoutMs = SETTLE_MS): Promise<void> {
-  const checks = [nothingUnfinished, engineHasWhatIsRecorded, watcherIsRight, mirrorsAreRight, filesAreRight];
+  const checks = [
+    nothingUnfinished,
+    engineHasWhatIsRecorded,
+    noOrphanShims,
+    watcherIsRight,
+    mirrorsAreRight,
+    filesAreRight,
+  ];
   for (const check of checks) {
     const holds = async (): Promise<true> => {
       await check(scene);
@@ -130,6 +138,17 @@ async function listed(scene: Scene): Promise<Map<string, JsonValue>> {
 
 function entry(name: string, json: JsonValue): [string, JsonValue] {
   return [name, json];
+}
+
+/** Supervisors of containers that the engine does not have. */
+async function noOrphanShims({ engine, platform }: Scene): Promise<void> {
+  const ids = new Set((await listContainers(engine, {})).map(({ Id }) => Id));
+  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+  const lines = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")));
+  const shims = lines.map((line) => line.split("\0")).filter((words) => /containerd-shim/.test(words[0] ?? ""));
+  const ours = shims.filter((words) => words.some((word) => word.startsWith(`${platform.engine.dir}/`)));
+  const orphans = ours.map((words) => words[words.indexOf("-id") + 1]!).filter((id) => !ids.has(id));
+  assert.deepEqual(orphans, [], "containerd has what the engine has not");
 }
 
 async function watcherIsRight(scene: Scene): Promise<void> {

@@ -22,6 +22,10 @@ const PAGE_SIZE_MAX = 1_000;
 /** A list with a selector looks at this many records at most before it returns a short page. */
 const SCAN_RECORDS_MAX = 10_000;
 const ALL_PAGE_RECORDS = 500;
+/** Of one read of a list: the largest records are a quarter of a MiB. */
+const LIST_READ_RECORDS = 250;
+/** A page with more has fewer items: an answer must fit into a message. */
+const PAGE_BYTES_MAX = 2 * 1024 * 1024;
 
 /** One page of records as Redis has them. */
 export interface StoredPage {
@@ -63,21 +67,22 @@ export class RecordStore {
     const size = Math.max(1, Math.min(PAGE_SIZE_MAX, options.pageSize));
     let after = options.pageToken ? parsePageToken(filter, options.pageToken) : "";
     const page: Page<T> = { items: [], nextPageToken: "", revision: 0n, logId: "" };
-    for (let scanned = 0; ;) {
-      // One more than wanted tells whether another page follows.
-      const found = await this.readPage(kind.name, prefix, after, size + 1);
+    // One more than wanted tells whether another page follows.
+    const count = Math.min(size + 1, LIST_READ_RECORDS);
+    for (let scanned = 0, bytes = 0; ;) {
+      const found = await this.readPage(kind.name, prefix, after, count);
       if (page.logId === "") Object.assign(page, { revision: BigInt(found.revision), logId: found.logId });
-      for (const [index, stored] of found.records.slice(0, size).entries()) {
-        if (page.items.length === size) return { ...page, nextPageToken: formatPageToken(filter, after) };
+      for (const [index, stored] of found.records.entries()) {
+        const full = page.items.length === size || (bytes > 0 && bytes + stored.bytes.length > PAGE_BYTES_MAX);
+        if (full || scanned >= SCAN_RECORDS_MAX) return { ...page, nextPageToken: formatPageToken(filter, after) };
         after = found.names[index]!;
+        scanned++;
         const record = decodeRecord(kind, stored);
-        if (selector(record.meta!.labels)) page.items.push(record);
+        if (!selector(record.meta!.labels)) continue;
+        page.items.push(record);
+        bytes += stored.bytes.length;
       }
-      if (found.names.length <= size) return page;
-      scanned += size;
-      if (page.items.length === size || scanned >= SCAN_RECORDS_MAX) {
-        return { ...page, nextPageToken: formatPageToken(filter, after) };
-      }
+      if (found.names.length < count) return page;
     }
   }
 
