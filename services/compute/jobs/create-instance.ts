@@ -32,6 +32,7 @@ export function createInstanceJob(tools: HostTools): Job<InstanceContext> {
     async fail(ctx, tx, error) {
       const instance = await ownInstance(ctx, tx);
       if (!instance) return;
+      ctx.tools.network.release(ctx.uid);
       const { retain, cancelRequested } = ctx.operation;
       if (!retain || cancelRequested) return tx.delete(instanceKind, ctx.name);
       writeFailure(ctx, instance, error, tx.now);

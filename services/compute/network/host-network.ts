@@ -39,6 +39,16 @@ export class HostNetwork {
     return this.#pool.addresses;
   }
 
+  /** An address for an instance that is being written, where the network is known; else its job sees to it. */
+  reserveNow(uid: string): string | undefined {
+    return this.isKnown ? this.#pool?.addresses.reserve(uid) : undefined;
+  }
+
+  /** Whether an address is of the network as it is known. */
+  includes(ipv4: string): boolean {
+    return this.isKnown && (this.#pool?.addresses.includes(ipv4) ?? false);
+  }
+
   release(uid: string): void {
     this.#pool?.addresses.release(uid);
   }

@@ -30,7 +30,11 @@ export function createInstance(compute: ComputeContext) {
       const key = requestKey(call, request.requestId);
       return compute.admission.run(async () => {
         let written: Instance | undefined;
-        const operation = await compute.operations.submit({
+        const forget = (): void => {
+          if (written) compute.tools.network.release(written.meta!.uid);
+          written = undefined;
+        };
+        const submission = compute.operations.submit({
           job: "create-instance",
           verb: "create",
           kind: instanceKind,
@@ -39,10 +43,19 @@ export function createInstance(compute: ComputeContext) {
           host: (instance) => instance.meta?.host ?? "",
           retain: request.retain,
           ...(key === undefined ? {} : { requestKey: key }),
-          write: async (tx) => (written = await admit(compute, tx, wanted)),
+          write: async (tx) => {
+            forget();
+            written = await admit(compute, tx, wanted);
+            return written;
+          },
+        });
+        const operation = await submission.catch((error: unknown) => {
+          forget();
+          throw error;
         });
         // The next in turn must see this one, and the store's own word comes a moment later.
         if (written && operation.name === written.meta?.operation) compute.catalog.note(written);
+        else forget();
         return operation;
       });
     },
@@ -102,6 +115,10 @@ async function admit(compute: ComputeContext, tx: Transaction, wanted: Wanted): 
   const project = await needProject(tx, projectOf(wanted.name));
   if (project.spec?.instancesMax) tx.put(projectKind, project);
   tx.create(instanceKind, instance);
+  const { host, uid } = instance.meta!;
+  const { tools } = compute;
+  const ipv4 = host === tools.host ? tools.network.reserveNow(uid) : undefined;
+  if (ipv4 !== undefined) instance.reservation = { ipv4, gpus: [] };
   return instance;
 }
 

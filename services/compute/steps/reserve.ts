@@ -13,15 +13,14 @@ export const reserve: Step<InstanceContext> = {
   name: "reserve",
   timeoutMs: 30_000,
   attempts: 5,
+  // Where the process that took the request is this host's own, the address came with the record.
+  needed: ({ instance, tools }) =>
+    instance.spec!.gpus.length > 0 || !tools.network.includes(instance.reservation?.ipv4 ?? ""),
   async do(ctx) {
     if ((ctx.instance.spec?.gpus.length ?? 0) === 0) return reserveAll(ctx);
     const turn = gpuTurn.then(() => reserveAll(ctx));
     gpuTurn = turn.catch(() => undefined);
     return turn;
-  },
-  async undo(ctx) {
-    ctx.tools.network.release(ctx.uid);
-    await ctx.tools.tls.remove(ctx.uid);
   },
 };
 

@@ -4,6 +4,7 @@ import { stopTimeoutSeconds } from "../instances/duration.ts";
 import { STOP_TIMEOUT_MAX_MS } from "../instances/limits.ts";
 import type { InstanceContext } from "../jobs/context.ts";
 import { needContainer } from "./find-container.ts";
+import { checkStarted } from "./wait-ready.ts";
 
 /** Stop and start take their own time beyond the stop timeout. */
 const MARGIN_MS = 120_000;
@@ -16,5 +17,6 @@ export const restartContainerStep: Step<InstanceContext> = {
     const seconds = stopTimeoutSeconds(ctx.instance.spec?.stopTimeout);
     const limits = { signal: ctx.signal, timeoutMs: seconds * 1000 + MARGIN_MS };
     await restartContainer(ctx.tools.engine, await needContainer(ctx), seconds, limits);
+    await checkStarted(ctx);
   },
 };

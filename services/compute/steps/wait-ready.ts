@@ -11,17 +11,18 @@ import { needContainer } from "./find-container.ts";
 const OBSERVED_WITHIN_MS = 500;
 const INNER_ENGINE_TIMEOUT_MS = 120_000;
 
-/** The main process runs and, with an inner engine, that engine answers over mutual TLS. */
+/** With an inner engine: that engine answers over mutual TLS. What is not started is looked at, for its status. */
 export const waitReady: Step<InstanceContext> = {
   name: "wait-ready",
   timeoutMs: INNER_ENGINE_TIMEOUT_MS + 30_000,
   attempts: 3,
+  needed: (ctx) => hasInnerEngine(ctx.instance.spec!) || isToBeStopped(ctx),
   async do(ctx) {
-    const container = (await seenByObserver(ctx)) ?? (await look(ctx));
-    if (isToBeStopped(ctx)) return;
-    const ended = endedBadly(container);
-    if (ended) throw ended;
-    if (!hasInnerEngine(ctx.instance.spec!)) return;
+    if (isToBeStopped(ctx)) {
+      await look(ctx);
+      return;
+    }
+    const container = ctx.container ?? (await look(ctx));
     ctx.progress(-1, "waiting for the inner engine");
     ctx.innerEngineVersion = await waitInnerEngine(await ctx.tools.innerEngines.target(ctx.instance), {
       timeoutMs: INNER_ENGINE_TIMEOUT_MS,
@@ -33,6 +34,12 @@ export const waitReady: Step<InstanceContext> = {
     });
   },
 };
+
+/** Right after a start: the main process runs, or has done its work. */
+export async function checkStarted(ctx: InstanceContext): Promise<void> {
+  const ended = endedBadly((await seenByObserver(ctx)) ?? (await look(ctx)));
+  if (ended) throw ended;
+}
 
 /**
  * The observer asks the engine for everything about a container that has just been started: the answer will do here too. Only for the
