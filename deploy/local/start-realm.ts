@@ -5,7 +5,7 @@ import { keepRenewed } from "../../services/common/realm/renew.ts";
 import type { EngineNetwork } from "./engine/engine-config.ts";
 import { ownNetwork } from "./engine/own-network.ts";
 import { preparePrivateEngine } from "./engine/private-engine.ts";
-import { chooseEngine } from "./engine/choose-engine.ts";
+import { chooseEngine, type EngineChoice } from "./engine/choose-engine.ts";
 import { provideInstanceImage } from "./images/instance-image.ts";
 import { provideEnginePrograms } from "./install/engine-programs.ts";
 import { install, type InstallContext } from "./install/install.ts";
@@ -104,7 +104,7 @@ async function startEngine(context: StartRealmContext, installing: InstallContex
   }
   const network = await ownNetwork(dir);
   screen.change(
-    `starting a container engine in ${dir}: bridge ${network.bridge} with ${network.bridgeAddress}, nftables table ${network.bridge}`,
+    `starting a container engine in ${dir}, with bridge ${network.bridge} (${network.range}) and nftables table ${network.bridge}, since ${why(again)}`,
   );
   const engine = await preparePrivateEngine({ dir, network, programsDir, env: options.env, orphanSignal: "SIGTERM" });
   for (const program of engine.programs) await supervisor.start(program);
@@ -114,6 +114,10 @@ async function startEngine(context: StartRealmContext, installing: InstallContex
   signal.throwIfAborted();
   screen.good("engine", `Docker ${own.version} at ${socket}`);
   return { socket, network };
+}
+
+function why(choice: EngineChoice): string {
+  return choice.kind === "private" ? choice.reason : "none is there";
 }
 
 async function startPrivateRedis({ options, supervisor, lockFd }: StartRealmContext): Promise<string> {
