@@ -2,6 +2,7 @@ import { Host, HostSpec } from "../../proto/gen/gantry/compute/v1/host.ts";
 import { Instance, InstanceSpec } from "../../proto/gen/gantry/compute/v1/instance.ts";
 import { Mirror, MirrorSpec, Project, ProjectSpec } from "../../proto/gen/gantry/compute/v1/project.ts";
 import type { Kind } from "../common/store/api.ts";
+import { redacted } from "./instances/redact.ts";
 
 const NO_SPEC = new Uint8Array();
 
@@ -38,6 +39,7 @@ export const instanceKind: Kind<Instance> = {
   message: Instance,
   schema: 1,
   spec: (instance) => (instance.spec ? InstanceSpec.encode(instance.spec).finish() : NO_SPEC),
+  redact: redacted,
   hostless: false,
 };
 

@@ -22,6 +22,8 @@ export interface Kind<T extends Resource> {
   readonly migrate?: (bytes: Uint8Array, fromSchema: number) => T;
   /** Fields that make up the spec, encoded: tells whether a write changes the generation. */
   spec(record: T): Uint8Array;
+  /** The record without what may be secret, as users' watchers get it. Only where a kind has such fields (`debug_redact`). */
+  redact?(record: T): T;
   /** True for records that have no host and are kept on every host (projects, mirrors). */
   readonly hostless: boolean;
 }
@@ -144,5 +146,6 @@ export interface AnyKind {
   readonly schema: number;
   readonly migrate?: (bytes: Uint8Array, fromSchema: number) => unknown;
   readonly spec: (record: never) => Uint8Array;
+  redact?(record: never): unknown;
   readonly hostless: boolean;
 }

@@ -5,7 +5,8 @@ import { Violations } from "../names/violations.ts";
 import { parseSelector } from "../names/selector.ts";
 import type { LabelSelector } from "../names/selector.ts";
 import type { EventHeader, EventView } from "../store/log/event.ts";
-import { encodeDeselected } from "../store/log/event.ts";
+import { encodeDeselected, encodeEvent } from "../store/log/event.ts";
+import type { AnyKind, Kind, Resource } from "../store/api.ts";
 
 export const KINDS_MAX = 64;
 export const NAME_PREFIX_BYTES_MAX = 255;
@@ -20,9 +21,10 @@ export class WatchFilter {
   readonly #kinds: ReadonlySet<string>;
   readonly #selector: LabelSelector;
   readonly #visible: Visible | undefined;
+  readonly #redacted: ReadonlyMap<string, AnyKind>;
 
-  /** INVALID_ARGUMENT with every problem of the request. */
-  constructor(request: WatchRequest, visible?: Visible) {
+  /** INVALID_ARGUMENT with every problem of the request. `redacted`: kinds, by name, whose secrets the watcher does not get. */
+  constructor(request: WatchRequest, visible?: Visible, redacted: ReadonlyMap<string, AnyKind> = new Map()) {
     const violations = new Violations();
     violations.check(request.kinds.length <= KINDS_MAX, "kinds", `at most ${KINDS_MAX} kinds can be asked for`);
     const prefixBytes = Buffer.byteLength(request.namePrefix);
@@ -33,12 +35,13 @@ export class WatchFilter {
     this.#kinds = new Set(request.kinds);
     this.#selector = selector;
     this.#visible = visible;
+    this.#redacted = redacted;
   }
 
   /** Nothing is left out: log entries pass unread. */
   get everything(): boolean {
-    const { prefix } = this;
-    return prefix === "" && this.#kinds.size === 0 && this.#selector.requirements.length === 0 && !this.#visible;
+    const narrow = this.prefix !== "" || this.#kinds.size > 0 || this.#selector.requirements.length > 0;
+    return !narrow && !this.#visible && this.#redacted.size === 0;
   }
 
   wantsKind(kind: string): boolean {
@@ -55,13 +58,25 @@ export class WatchFilter {
     const out: Buffer[] = [];
     for (const view of views) {
       if (!this.#covers(view) || !accept(view)) continue;
-      const whole = (): Buffer => data.subarray(view.start, view.end);
-      if (this.#selector(view.labels)) out.push(whole());
+      if (this.#selector(view.labels)) out.push(this.#shown(data, view));
       else if (view.type === EventType.EVENT_TYPE_PUT && view.labelsChanged && this.#selector(view.previousLabels)) {
         out.push(encodeDeselected(view));
       }
     }
     return out;
+  }
+
+  /** The object as the watcher may see it. */
+  conceal(kind: string, object: Uint8Array): Uint8Array {
+    const known = this.#redacted.get(kind) as unknown as Kind<Resource> | undefined;
+    if (known?.redact === undefined || object.length === 0) return object;
+    return known.message.encode(known.redact(known.message.decode(object))).finish();
+  }
+
+  #shown(data: Buffer, view: EventView): Buffer {
+    const kind = this.#redacted.get(view.kind);
+    if (kind === undefined || view.valueEnd === view.valueStart) return data.subarray(view.start, view.end);
+    return encodeEvent(view, kind.typeName, this.conceal(view.kind, data.subarray(view.valueStart, view.valueEnd)));
   }
 
   #covers({ kind, name, project }: Pick<EventHeader, "kind" | "name" | "project">): boolean {

@@ -106,7 +106,7 @@ export class RecordFeed {
         last = page.revision;
         const buffer = new EventBuffer();
         for (const [index, stored] of page.records.entries()) {
-          const { event, header } = snapshotEvent(store.origin, kind, page.names[index]!, stored);
+          const { event, header } = snapshotEvent(store.origin, kind, page.names[index]!, stored, filter);
           if (!filter.selects(header)) continue;
           if (header.revision > start.revision) sent.set(keyOf(header), header.revision);
           buffer.add(event);

@@ -4,6 +4,7 @@ import type { Principal } from "../auth/principal.ts";
 import { visibleProjects } from "../auth/principal.ts";
 import { resourceExhausted } from "../errors/errors.ts";
 import type { Sink } from "../rpc/call.ts";
+import type { AnyKind } from "../store/api.ts";
 import type { StoreHandle } from "../store/store.ts";
 import type { BatchTrailer } from "./batch.ts";
 import { encodeBatch } from "./batch.ts";
@@ -73,8 +74,10 @@ class Watch {
     this.#sink = sink;
     this.#signal = ctx.signal;
     this.#bookmarkIntervalMs = options.bookmarkIntervalMs ?? BOOKMARK_INTERVAL_MS;
-    this.#filter = new WatchFilter(request, ctx.visible ?? visibleTo(ctx.principal));
     const trusted = ctx.principal?.kind === "process";
+    // The realm's own processes need whole records; who shows them to users (mirrors) leaves the secrets out there.
+    const redacted = ctx.principal === undefined || trusted ? undefined : withSecrets(store);
+    this.#filter = new WatchFilter(request, ctx.visible ?? visibleTo(ctx.principal), redacted);
     this.#records = new RecordFeed({ store, filter: this.#filter, request, trusted });
     if (request.observations) this.#source = options.observations;
   }
@@ -156,6 +159,10 @@ class Watch {
     this.#origin = status;
     return [{ origin, status, message, asOf: this.#store.now(), originEpoch: "" }];
   }
+}
+
+function withSecrets(store: StoreHandle): ReadonlyMap<string, AnyKind> {
+  return new Map([...store.kinds].filter(([, kind]) => kind.redact !== undefined));
 }
 
 function visibleTo(principal: Principal | undefined): Visible | undefined {

@@ -4,6 +4,7 @@ import type { AnyKind, Kind, Resource } from "../store/api.ts";
 import type { EventHeader } from "../store/log/event.ts";
 import { encodeEvent } from "../store/log/event.ts";
 import type { StoredRecord } from "../store/records/stored.ts";
+import type { WatchFilter } from "./filter.ts";
 import { decodeRecord, metaOf } from "../store/records/stored.ts";
 
 /** A record of a snapshot as an event; its revision is the record's version. */
@@ -12,6 +13,7 @@ export function snapshotEvent(
   kind: AnyKind,
   name: string,
   stored: StoredRecord,
+  filter: WatchFilter,
 ): { header: EventHeader; event: Buffer } {
   const bytes = stored.schema === kind.schema ? stored.bytes : migrated(kind, stored);
   const { labels, version } = metaOf(bytes);
@@ -28,7 +30,7 @@ export function snapshotEvent(
     labelsChanged: false,
     project: projectOf(name),
   };
-  return { header, event: encodeEvent(header, kind.typeName, bytes) };
+  return { header, event: encodeEvent(header, kind.typeName, filter.conceal(kind.name, bytes)) };
 }
 
 /** A record of an older layout, as watchers of this version read it. */
