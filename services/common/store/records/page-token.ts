@@ -16,13 +16,17 @@ export function formatPageToken(filter: ListFilter, lastName: string): string {
   return Buffer.concat([digest(filter), Buffer.from(lastName)]).toString("base64url");
 }
 
-/** The last name of the page before. INVALID_ARGUMENT when the token was given for another list, or is not one. */
+/**
+ * The last name of the page before. INVALID_ARGUMENT when the token was given for another list, or is not one. Anyone can make a token: a
+ * name outside of the list's prefix would lead to what the caller may not see.
+ */
 export function parsePageToken(filter: ListFilter, token: string): string {
   const bytes = Buffer.from(token, "base64url");
-  if (bytes.length <= DIGEST_BYTES || !bytes.subarray(0, DIGEST_BYTES).equals(digest(filter))) {
+  const name = bytes.toString("utf8", DIGEST_BYTES);
+  if (!bytes.subarray(0, DIGEST_BYTES).equals(digest(filter)) || name === "" || !name.startsWith(filter.prefix)) {
     throw invalidArgument([{ field: "page_token", description: "is not a token of this list with these options" }]);
   }
-  return bytes.toString("utf8", DIGEST_BYTES);
+  return name;
 }
 
 function digest({ kind, prefix, selector }: ListFilter): Buffer {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { hash } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import { status as Code } from "@grpc/grpc-js";
 import { InstanceStatus } from "../../../../proto/gen/gantry/compute/v1/instance.ts";
@@ -320,6 +321,14 @@ describe("records", () => {
     await assert.rejects(store.list(instances, selected), refused);
     await assert.rejects(store.list(instances, { pageSize: 3, pageToken: "bm9uc2Vuc2U" }), refused);
     await assert.rejects(store.list(instances, { pageSize: 3, labelSelector: "a in" }), refused);
+  });
+
+  test("a forged page token does not lead out of the list's names", async () => {
+    await create("secret", {}, "a-project");
+    const prefix = "projects/b-project/instances/";
+    const digest = hash("sha256", JSON.stringify([instances.name, prefix, ""]), "buffer").subarray(0, 9);
+    const pageToken = Buffer.concat([digest, Buffer.from("A")]).toString("base64url");
+    await assert.rejects(store.list(instances, { prefix, pageSize: 3, pageToken }), code(Code.INVALID_ARGUMENT));
   });
 
   test("a record that is too large is RESOURCE_EXHAUSTED", async () => {
