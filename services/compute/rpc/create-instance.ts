@@ -25,7 +25,10 @@ export function createInstance(compute: ComputeContext) {
   return unary<CreateInstanceRequest, Operation>({
     access: ({ parent }) => onParent(parent, "editor"),
     async handler(request, call) {
-      const wanted = await check(compute, request, call);
+      const [wanted] = await Promise.all([
+        check(compute, request, call),
+        compute.hosts.whenKnown(`hosts/${compute.tools.host}`, call.signal),
+      ]);
       if (request.validateOnly) return validated(compute, wanted);
       const key = requestKey(call, request.requestId);
       return compute.admission.run(async () => {
