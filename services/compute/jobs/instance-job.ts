@@ -6,6 +6,7 @@ import type { Job, Step } from "../../common/jobs/api.ts";
 import type { Transaction } from "../../common/store/api.ts";
 import type { HostTools } from "../host-tools.ts";
 import { hasInnerEngine } from "../instances/defaults.ts";
+import { redacted } from "../instances/redact.ts";
 import { instanceKind } from "../kinds.ts";
 import { setCondition, settledStatus } from "../observe/instance-status.ts";
 import { type InstanceContext, instanceContext, ownInstance } from "./context.ts";
@@ -51,7 +52,8 @@ export async function succeedWith(ctx: InstanceContext, tx: Transaction): Promis
   tx.put(instanceKind, instance);
   return {
     typeUrl: `type.googleapis.com/${instanceKind.typeName}`,
-    value: Buffer.from(Instance.encode(instance).finish()),
+    // Operations are shown in mirrors and to viewers.
+    value: Buffer.from(Instance.encode(redacted(instance)).finish()),
   };
 }
 

@@ -4,15 +4,16 @@ import type { FieldViolation } from "../../common/errors/errors.ts";
 import { Violations } from "../../common/names/violations.ts";
 import { portsClash } from "../instances/check-spec.ts";
 import { type Candidate, hostId } from "./candidate.ts";
-import { capabilitiesNeeded } from "./filters.ts";
+import { capabilitiesNeeded, type Demand, holderOf } from "./filters.ts";
 
 /**
  * What no host of the realm could ever give, and ports that are taken where the instance must go: faults of the request. What a host has
- * no room for just now is NO_HOST_FITS instead (place.ts).
+ * no room for just now is NO_HOST_FITS instead (place.ts). `project`: id of the instance's own.
  */
 export function checkDemand(
   spec: InstanceSpec,
   candidates: readonly Candidate[],
+  project: string,
   path = "instance.spec",
 ): FieldViolation[] {
   const found = new Violations();
@@ -26,7 +27,7 @@ export function checkDemand(
   checkSizes(found, spec, hosts, path);
   checkCapabilities(found, spec, hosts, path);
   checkGpuKinds(found, spec, hosts, path);
-  checkPortsTaken(found, spec, possible, path);
+  checkPortsTaken(found, { spec, project }, possible, path);
   return found.list;
 }
 
@@ -80,11 +81,16 @@ function checkGpuKinds(found: Violations, spec: InstanceSpec, hosts: readonly Ho
 }
 
 /** Only where the instance has no other host to go to. */
-function checkPortsTaken(found: Violations, spec: InstanceSpec, possible: readonly Candidate[], path: string): void {
+function checkPortsTaken(
+  found: Violations,
+  { spec, project }: Demand,
+  possible: readonly Candidate[],
+  path: string,
+): void {
   const [only, ...others] = possible;
   if (!only || others.length > 0) return;
   for (const [i, port] of spec.ports.entries()) {
     const other = only.instances.find((instance) => instance.spec?.ports.some((taken) => portsClash(taken, port)));
-    if (other) found.add(`${path}.ports[${i}].host_port`, `${port.hostPort} is taken by ${other.meta?.name}`);
+    if (other) found.add(`${path}.ports[${i}].host_port`, `${port.hostPort} is taken by ${holderOf(other, project)}`);
   }
 }

@@ -1,5 +1,5 @@
-import { HostState } from "../../../proto/gen/gantry/compute/v1/host.ts";
-import type { InstanceSpec } from "../../../proto/gen/gantry/compute/v1/instance.ts";
+import { type GpuDevice, HostState } from "../../../proto/gen/gantry/compute/v1/host.ts";
+import type { Instance, InstanceSpec } from "../../../proto/gen/gantry/compute/v1/instance.ts";
 import { projectOf } from "../../common/names/resource-names.ts";
 import { parseSelector } from "../../common/names/selector.ts";
 import { portsClash } from "../instances/check-spec.ts";
@@ -13,7 +13,7 @@ export interface Demand {
 }
 
 /** Why the candidate is not for this instance; undefined when it is. */
-export type Filter = (demand: Demand, candidate: Candidate, rules: PlacementRules) => string | undefined;
+type Filter = (demand: Demand, candidate: Candidate, rules: PlacementRules) => string | undefined;
 
 const isAlive: Filter = (_, { host }) => {
   if (host.status?.state === HostState.HOST_STATE_READY) return undefined;
@@ -52,17 +52,18 @@ const hasRoom: Filter = ({ spec }, candidate, rules) => {
   return undefined;
 };
 
-const hasPorts: Filter = ({ spec }, { instances }) => {
+const hasPorts: Filter = ({ spec, project }, { instances }) => {
   for (const port of spec.ports) {
     const other = instances.find((instance) => instance.spec?.ports.some((taken) => portsClash(taken, port)));
-    if (other) return `its port ${port.hostPort} is taken by ${other.meta?.name}`;
+    if (other) return `its port ${port.hostPort} is taken by ${holderOf(other, project)}`;
   }
   return undefined;
 };
 
 const hasGpus: Filter = ({ spec }, { host, instances }) => {
   if (spec.gpus.length === 0) return undefined;
-  const choice = chooseGpus(spec.gpus, host.status?.gpus ?? [], gpuHolders(instances));
+  const devices = host.status?.gpus ?? [];
+  const choice = chooseGpus(spec.gpus, devices, gpuHolders(withChoices(instances, devices)));
   return "reason" in choice ? `it ${choice.reason}` : undefined;
 };
 
@@ -76,6 +77,21 @@ const keepsDistance: Filter = ({ spec, project }, { instances }) => {
   return neighbour ? `${neighbour.meta?.name} runs there, which the anti-affinity rules out` : undefined;
 };
 
+/** Those whose devices are chosen when their job runs count with devices that they might get. */
+function withChoices(instances: readonly Instance[], devices: readonly GpuDevice[]): Instance[] {
+  const waiting: Instance[] = [];
+  const settled: Instance[] = [];
+  for (const instance of instances) {
+    const waits = (instance.spec?.gpus.length ?? 0) > 0 && (instance.reservation?.gpus.length ?? 0) === 0;
+    (waits ? waiting : settled).push(instance);
+  }
+  for (const instance of waiting) {
+    const choice = chooseGpus(instance.spec!.gpus, devices, gpuHolders(settled));
+    if ("ids" in choice) settled.push({ ...instance, reservation: { ipv4: "", gpus: choice.ids } });
+  }
+  return settled;
+}
+
 /** In the order in which a reason is told: the first that holds is given. */
 export const FILTERS: readonly Filter[] = [
   isAlive,
@@ -87,6 +103,12 @@ export const FILTERS: readonly Filter[] = [
   hasGpus,
   keepsDistance,
 ];
+
+/** Who has something, as the owner of `project` may be told: another project's names are not for it. */
+export function holderOf(instance: Instance, project: string): string {
+  const name = instance.meta?.name ?? "";
+  return projectOf(name) === project ? name : "an instance of another project";
+}
 
 /** Capabilities a host must have for the spec, those it asks for by name included. */
 export function capabilitiesNeeded(spec: InstanceSpec): string[] {

@@ -128,11 +128,16 @@ async function admit(compute: ComputeContext, tx: Transaction, wanted: Wanted): 
 async function admissible(compute: ComputeContext, tx: Transaction, wanted: Wanted): Promise<Instance> {
   const { config, catalog, hosts } = compute;
   const { name, labels, annotations, spec } = wanted;
+  const project = projectOf(name);
+  // What the first of that name holds (ports, devices) must not be told as a fault of the second.
+  if (wanted.found.empty && catalog.get(name) && (await tx.get(instanceKind, name))) throw alreadyExists(name);
   const candidates = hosts.candidates(catalog);
-  const found = new Violations().addAll(wanted.found.list).addAll(checkDemand(spec, candidates));
-  found.throwIfAny();
+  new Violations()
+    .addAll(wanted.found.list)
+    .addAll(checkDemand(spec, candidates, project))
+    .throwIfAny();
   await checkQuota(compute, tx, name);
-  const host = place({ spec, project: projectOf(name) }, candidates, config.placement);
+  const host = place({ spec, project }, candidates, config.placement);
   return Instance.fromPartial({
     meta: { name, labels, annotations, host },
     spec,

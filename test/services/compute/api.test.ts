@@ -4,7 +4,9 @@ import { after, before, test } from "node:test";
 import { status as Code } from "@grpc/grpc-js";
 import { Instance, InstanceSpec } from "../../../proto/gen/gantry/compute/v1/instance.ts";
 import { Mirror, Project } from "../../../proto/gen/gantry/compute/v1/project.ts";
+import { Operation as GrpcOperation } from "../../../proto/gen/google/longrunning/operations.ts";
 import { createNetwork, removeNetwork } from "../../../services/common/engine/api/networks.ts";
+import { call } from "../../../services/common/rpc/client.ts";
 import { BUSYBOX, failure, SLEEP, TestCompute } from "./support/compute.ts";
 
 let compute: TestCompute;
@@ -130,6 +132,29 @@ test("an instance that can't be is refused with all that is wrong, and nothing i
     list.instances.map((each) => each.meta?.name),
     [compute.name("first")],
   );
+});
+
+test("a name that is taken is ALREADY_EXISTS, whatever else the first of that name holds", async () => {
+  const port = { hostIp: "", hostPort: 30_000 + Math.floor(Math.random() * 2_000), port: 80, protocol: "tcp" };
+  await compute.created("double", { ports: [port] });
+  for (const validateOnly of [false, true]) {
+    const error = await failure(compute.create("double", { ports: [port] }, { validateOnly }));
+    assert.deepEqual([error.code, error.reason], [Code.ALREADY_EXISTS, "ALREADY_EXISTS"]);
+  }
+  await compute.delete("double");
+});
+
+test("an operation's answer holds no secrets: viewers may read it", async () => {
+  const operation = await compute.create("quiet", { env: { PASSWORD: "hunter2-hunter2" }, power: 2 });
+  await compute.wait(operation);
+  const roles = { [`p${compute.id}`]: "viewer" as const };
+  const token = await compute.realm.token({ roles });
+  const seen = await call(compute.operations, "getOperation", { name: operation.name } as never, { token });
+  const text = Buffer.from(GrpcOperation.encode(seen as GrpcOperation).finish()).toString("latin1");
+  assert.match(text, /quiet/);
+  assert.doesNotMatch(text, /hunter2/);
+  assert.equal((await compute.get("quiet")).spec?.env["PASSWORD"], "hunter2-hunter2");
+  await compute.delete("quiet");
 });
 
 test("a port that the host itself has taken fails the creation, and nothing is left", async () => {

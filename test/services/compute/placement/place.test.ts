@@ -117,7 +117,7 @@ test("what no host could ever give is a fault of the request, all of it at once"
   });
   const host = candidate("a", { gpus: ["a.b/gpu=0"], instances: [{ ports: [port] }] });
   assert.deepEqual(
-    checkDemand(value, [host]).map(({ field }) => field.replace("instance.spec.", "")),
+    checkDemand(value, [host], "p").map(({ field }) => field.replace("instance.spec.", "")),
     [
       "cpu_millis",
       "memory_bytes",
@@ -130,7 +130,29 @@ test("what no host could ever give is a fault of the request, all of it at once"
   );
   const elsewhere = spec({ placement: { host: "z" } });
   assert.deepEqual(
-    checkDemand(elsewhere, [host]).map(({ field }) => field),
+    checkDemand(elsewhere, [host], "p").map(({ field }) => field),
     ["instance.spec.placement.host"],
   );
+});
+
+test("what another project has is not told by name", () => {
+  const foreign = candidate("a", { instances: [{ ports: [port], project: "hidden" }] });
+  const wanted = { ports: [port] };
+  const [found] = checkDemand(spec(wanted), [foreign], "p");
+  assert.equal(found?.field, "instance.spec.ports[0].host_port");
+  assert.doesNotMatch(found.description, /hidden/);
+  assert.doesNotMatch(reasons(wanted, foreign)["a"] ?? "hidden", /hidden/);
+  const own = candidate("a", { instances: [{ ports: [port] }] });
+  assert.match(checkDemand(spec(wanted), [own], "p")[0]?.description ?? "", /projects\/p\/instances\/i0/);
+});
+
+test("devices that an instance still has to choose are as good as taken", () => {
+  const pending = { gpus: [{ kind: "nvidia.com/gpu", count: 1, ids: [], shared: false }] };
+  const host = candidate("a", { gpus: ["nvidia.com/gpu=0", "nvidia.com/gpu=1"], instances: [pending] });
+  assert.equal(placed(pending, host), "a");
+  const both = { gpus: [{ kind: "nvidia.com/gpu", count: 2, ids: [], shared: false }] };
+  assert.match(reasons(both, host)["a"] ?? "", /1 free devices/);
+  const first = { gpus: [{ kind: "", count: 0, ids: ["nvidia.com/gpu=0"], shared: false }] };
+  const named = candidate("a", { gpus: ["nvidia.com/gpu=0", "nvidia.com/gpu=1"], instances: [first] });
+  assert.match(reasons(first, named)["a"] ?? "", /held by another/);
 });
