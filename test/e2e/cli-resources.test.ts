@@ -18,7 +18,10 @@ before(async () => {
   platform = await startPlatform({ instanceImage: DIND });
   gantry = new Gantry(platform);
 });
-after(() => platform?.stop());
+after(async () => {
+  gantry?.stop();
+  await platform?.stop();
+});
 
 test("instances from their making to their end, several at once", async () => {
   await expectAll(gantry, [

@@ -22,7 +22,10 @@ before(async () => {
   const talk = "trap 'exit 0' TERM; i=0; echo oops >&2; while :; do echo line $i; i=$((i+1)); sleep 0.2; done";
   await gantry.ok(["add", "instance", "web", "--image", BUSYBOX, "--", "sh", "-c", talk]);
 });
-after(() => platform?.stop());
+after(async () => {
+  gantry?.stop();
+  await platform?.stop();
+});
 
 test("exec: output, input, exit codes; it ends whatever its input is", async () => {
   const exec = (...args: string[]) => ["exec", "web", "--", ...args];
@@ -73,13 +76,13 @@ test("exec with a terminal: input echoed, size known, Ctrl-D ends it", async () 
   const shell = gantry.onTerminal(["exec", "-it", "web", "--", "sh"]);
   await shell.sees(/[#$] /);
   shell.child.stdin?.write("stty size; tty\n");
-  await shell.sees(/\d+ \d+\r\n\/dev\/pts\/\d+\r\n/);
+  await shell.sees(/\d+ \d+\r+\n\/dev\/pts\/\d+\r+\n/);
   shell.child.stdin?.write("exit 5\n");
   assert.equal((await shell.ended()).code, 5);
   const cat = gantry.onTerminal(["exec", "-it", "web", "--", "cat"]);
   // The terminal echoes only once the command is there to read.
   cat.child.stdin?.write("abc\n");
-  await cat.sees(/abc\r\nabc\r\n/);
+  await cat.sees(/abc\r+\nabc\r+\n/);
   cat.child.stdin?.write(CONTROL_D);
   assert.equal((await cat.ended()).code, 0);
 });
@@ -236,8 +239,10 @@ test("mirror: each kind of name, once, as frames, and on through a gateway that 
   await platform.kill("gateway");
   await following.sees(/^connection lost \(.*\): trying again in [\d.]+ s$/m);
   await platform.start("gateway");
+  // Anew or resumed: either way whole again, and then live.
+  await following.sees(/(-- whole [^]*){2}|-- resumed/);
   await gantry.ok(["label", "instance", "web", "after=kill"]);
-  await following.sees(/after.*kill/);
+  await following.sees(/^~ projects\/default\/instances\/web .*"after":"kill"/m);
   const { code, stderr } = await following.interrupt();
   assert.equal(code, 130);
   assert.match(stderr, /^(connection lost [^\n]+\n)+$/, "nothing else was said");

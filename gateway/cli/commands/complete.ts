@@ -53,7 +53,7 @@ const optionsOf = (program: Command, command: Command): Option[] => [
 
 async function candidatesOf(program: Command, cli: Cli, line: Line, typed: string): Promise<string[]> {
   const { command, pending } = line;
-  const project = line.options.get("project") ?? cli.project;
+  const project = line.options.get("project");
   if (pending) return valuesOf(cli, pending, project);
   if (typed.startsWith("-")) return optionsOf(program, command).flatMap((option) => option.long ?? []);
   if (command.commands.length > 0)
@@ -61,7 +61,7 @@ async function candidatesOf(program: Command, cli: Cli, line: Line, typed: strin
   return operandsOf(cli, command.name(), line.operands, typed, project);
 }
 
-async function valuesOf(cli: Cli, option: Option, project: string): Promise<string[]> {
+async function valuesOf(cli: Cli, option: Option, project: string | undefined): Promise<string[]> {
   switch (option.long) {
     case "--output":
       return [...outputFormats];
@@ -99,7 +99,7 @@ async function operandsOf(
   command: string,
   before: readonly string[],
   typed: string,
-  project: string,
+  project: string | undefined,
 ): Promise<string[]> {
   if (instanceCommands.includes(command)) return names(cli, "instance", project);
   switch (command) {
@@ -140,19 +140,23 @@ async function operandsOf(
 }
 
 /** `instance/web` and its like. */
-async function slashed(cli: Cli, typed: string, project: string): Promise<string[]> {
+async function slashed(cli: Cli, typed: string, project: string | undefined): Promise<string[]> {
   const kind = typed.slice(0, typed.indexOf("/"));
   return (await names(cli, kind, project)).map((id) => `${kind}/${id}`);
 }
 
-async function names(cli: Cli, word: string, project: string): Promise<string[]> {
+async function names(cli: Cli, word: string, project: string | undefined): Promise<string[]> {
   const kind = resourceKinds.find(
     (known) => known.singular === word || known.plural === word || known.aliases.includes(word),
   );
   if (!kind) return [];
   const connection = cli.connect(COMPLETION_TIMEOUT_MS);
   try {
-    const items = await listAll(kind, connection, { project, allProjects: false, labelSelector: "" });
+    const items = await listAll(kind, connection, {
+      project: project ?? cli.project,
+      allProjects: false,
+      labelSelector: "",
+    });
     return items.map((item) => kind.name(item).split("/").pop() ?? "");
   } finally {
     connection.close();

@@ -28,6 +28,7 @@ export class Gantry {
   readonly configPath: string;
   readonly context: Context;
   readonly #platform: Platform;
+  readonly #running = new Set<Running>();
 
   constructor(platform: Platform) {
     this.#platform = platform;
@@ -63,13 +64,25 @@ export class Gantry {
   }
 
   start(args: readonly string[], options: RunOptions = {}): Running {
-    return new Running(spawn("node", [BIN, ...args], this.#spawnOptions(options)));
+    return this.#track(spawn("node", [BIN, ...args], this.#spawnOptions(options)));
   }
 
   /** On a terminal of its own (util-linux script); what it shows is standard output. */
   onTerminal(args: readonly string[], options: RunOptions = {}): Running {
     const line = ["node", BIN, ...args].map((word) => `'${word.replaceAll("'", String.raw`'\''`)}'`).join(" ");
-    return new Running(spawn("script", ["-qec", line, "/dev/null"], this.#spawnOptions(options)));
+    return this.#track(spawn("script", ["-qec", line, "/dev/null"], this.#spawnOptions(options)));
+  }
+
+  /** Ends what a failed test has left running. */
+  stop(): void {
+    for (const running of this.#running) running.child.kill("SIGTERM");
+  }
+
+  #track(child: ChildProcess): Running {
+    const running = new Running(child);
+    this.#running.add(running);
+    child.once("close", () => this.#running.delete(running));
+    return running;
   }
 
   #spawnOptions(options: RunOptions) {
