@@ -13,11 +13,11 @@ import { type FieldViolation, GantryError } from "../../common/errors/errors.ts"
 import { isId } from "../../common/names/ids.ts";
 import { parseSelector } from "../../common/names/selector.ts";
 import { Violations } from "../../common/names/violations.ts";
+import { checkEnv, checkWords } from "./check-words.ts";
 import { durationMs } from "./duration.ts";
 import { isImageReference } from "./image-reference.ts";
 import * as limit from "./limits.ts";
 
-const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const HOSTNAME = /^[a-zA-Z0-9]([-a-zA-Z0-9.]*[a-zA-Z0-9])?$/;
 const NETWORK_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$/;
 const GPU_KIND = /^[a-zA-Z]([-\w.]*[a-zA-Z0-9])?\/[a-zA-Z]([-\w]*[a-zA-Z0-9])?$/;
@@ -41,7 +41,7 @@ export function checkSpec(spec: InstanceSpec, rules: SpecRules, path = "instance
   checkProcess(found, spec, rules, path);
   checkSize(found, `${path}.cpu_millis`, spec.cpuMillis, limit.CPU_MILLIS_MIN);
   checkSize(found, `${path}.memory_bytes`, spec.memoryBytes, limit.MEMORY_BYTES_MIN);
-  checkSize(found, `${path}.pids_max`, spec.pidsMax, limit.PIDS_MIN);
+  checkPids(found, `${path}.pids_max`, spec.pidsMax);
   checkSize(found, `${path}.disk_bytes`, spec.diskBytes, 1n);
   checkNetworks(found, spec.networks, rules, `${path}.networks`);
   checkPorts(found, spec.ports, `${path}.ports`);
@@ -63,10 +63,7 @@ function checkProcess(found: Violations, spec: InstanceSpec, rules: SpecRules, p
     const words = spec[field];
     const at = `${path}.${field}`;
     if (inner) found.check(words.length === 0, at, "is not allowed with an inner engine");
-    found.check(words.length <= limit.ENTRIES_MAX, at, `has ${words.length} entries; at most ${limit.ENTRIES_MAX}`);
-    for (const [i, word] of words.slice(0, limit.ENTRIES_MAX).entries()) {
-      found.check(!word.includes("\0"), `${at}[${i}]`, "has a NUL byte");
-    }
+    checkWords(found, words, at);
   }
   checkEnv(found, spec.env, `${path}.env`);
   const userDataBytes = Buffer.byteLength(spec.userData);
@@ -83,26 +80,6 @@ function checkProcess(found: Violations, spec: InstanceSpec, rules: SpecRules, p
   );
 }
 
-function checkEnv(found: Violations, env: Record<string, string>, path: string): void {
-  const entries = Object.entries(env);
-  if (
-    !found.check(
-      entries.length <= limit.ENTRIES_MAX,
-      path,
-      `has ${entries.length} entries; at most ${limit.ENTRIES_MAX}`,
-    )
-  )
-    return;
-  let bytes = 0;
-  for (const [name, value] of entries) {
-    bytes += Buffer.byteLength(name) + Buffer.byteLength(value);
-    const at = `${path}[${JSON.stringify(name.slice(0, 80))}]`;
-    found.check(ENV_NAME.test(name), at, "the name must match [A-Za-z_][A-Za-z0-9_]*");
-    found.check(!value.includes("\0"), at, "the value has a NUL byte");
-  }
-  found.check(bytes <= limit.ENV_BYTES_MAX, path, `has ${bytes} bytes in all; at most ${limit.ENV_BYTES_MAX}`);
-}
-
 /** 0 means no limit. */
 export function checkSize(found: Violations, path: string, value: bigint, min: bigint): void {
   if (value === 0n || value >= min) return;
@@ -110,6 +87,11 @@ export function checkSize(found: Violations, path: string, value: bigint, min: b
     path,
     value < 0n ? `${value} is negative` : `${value} is less than the least possible, ${min}; 0 means no limit`,
   );
+}
+
+export function checkPids(found: Violations, path: string, value: bigint): void {
+  checkSize(found, path, value, limit.PIDS_MIN);
+  found.check(value <= limit.PIDS_MAX, path, `${value} is more than the kernel takes, ${limit.PIDS_MAX}`);
 }
 
 function checkNetworks(found: Violations, networks: string[], rules: SpecRules, path: string): void {
@@ -164,7 +146,7 @@ function checkGpus(found: Violations, gpus: GpuRequest[], path: string): void {
   const seen = new Set<string>();
   for (const [i, gpu] of gpus.entries()) {
     const at = `${path}[${i}]`;
-    const kindIsGood = gpu.kind === "" ? gpu.ids.length > 0 : GPU_KIND.test(gpu.kind);
+    const kindIsGood = gpu.kind === "" ? gpu.ids.length > 0 : isShort(gpu.kind) && GPU_KIND.test(gpu.kind);
     found.check(kindIsGood, `${at}.kind`, 'is not a device kind such as "nvidia.com/gpu"');
     if (gpu.ids.length > 0) found.check(gpu.count === 0, `${at}.count`, "must be 0 when ids are given");
     else {
@@ -173,13 +155,17 @@ function checkGpus(found: Violations, gpus: GpuRequest[], path: string): void {
     }
     found.check(gpu.ids.length <= limit.GPUS_PER_REQUEST_MAX, `${at}.ids`, `at most ${limit.GPUS_PER_REQUEST_MAX}`);
     for (const [j, id] of gpu.ids.slice(0, limit.GPUS_PER_REQUEST_MAX).entries()) {
-      const kind = GPU_ID.exec(id)?.[1];
+      const kind = isShort(id) ? GPU_ID.exec(id)?.[1] : undefined;
       if (kind === undefined) found.add(`${at}.ids[${j}]`, 'is not a device such as "nvidia.com/gpu=0"');
       else if (gpu.kind !== "" && kind !== gpu.kind) found.add(`${at}.ids[${j}]`, `is not of the kind "${gpu.kind}"`);
       else if (seen.has(id)) found.add(`${at}.ids[${j}]`, `names "${id}" a second time`);
       seen.add(id);
     }
   }
+}
+
+function isShort(deviceName: string): boolean {
+  return deviceName.length <= limit.GPU_NAME_LENGTH_MAX;
 }
 
 function checkPolicies(found: Violations, spec: InstanceSpec, path: string): void {

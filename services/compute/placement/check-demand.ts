@@ -34,7 +34,7 @@ export function checkDemand(
 /** Also for a resize: the host is given then. */
 export function checkSizes(
   found: Violations,
-  spec: Pick<InstanceSpec, "cpuMillis" | "memoryBytes">,
+  spec: Pick<InstanceSpec, "cpuMillis" | "memoryBytes" | "diskBytes">,
   hosts: readonly Host[],
   path: string,
 ): void {
@@ -42,10 +42,12 @@ export function checkSizes(
     hosts.reduce((max, host) => ((pick(host) ?? 0n) > max ? pick(host)! : max), 0n);
   const cpu = most((host) => host.status?.capacity?.cpuMillis);
   const memory = most((host) => host.status?.capacity?.memoryBytes);
+  const disk = most((host) => host.status?.capacity?.diskBytes);
   const at = path === "" ? "" : `${path}.`;
   const biggest = hosts.length === 1 ? "the host has: " : "the biggest host has: ";
   if (spec.cpuMillis > cpu) found.add(`${at}cpu_millis`, `${spec.cpuMillis} is more than ${biggest}${cpu}`);
   if (spec.memoryBytes > memory) found.add(`${at}memory_bytes`, `${spec.memoryBytes} is more than ${biggest}${memory}`);
+  if (spec.diskBytes > disk) found.add(`${at}disk_bytes`, `${spec.diskBytes} is more than ${biggest}${disk}`);
 }
 
 function checkCapabilities(found: Violations, spec: InstanceSpec, hosts: readonly Host[], path: string): void {

@@ -6,7 +6,7 @@ import type { Violations } from "../../common/names/violations.ts";
 import { checkDisplayName } from "./project-rules.ts";
 
 const SELECTORS_MAX = 32;
-const ORIGIN = /^[a-z]+(\/[a-z0-9][-a-z0-9]*)?$/;
+const ORIGIN = /^[a-z]{1,62}(\/[a-z0-9][-a-z0-9]{0,62})?$/;
 const KIND = /^[A-Z][A-Za-z]{0,62}$/;
 
 export function checkMirrorSpec(found: Violations, spec: MirrorSpec | undefined): void {

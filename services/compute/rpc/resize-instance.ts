@@ -6,8 +6,8 @@ import { formatName, HOST, INSTANCE } from "../../common/names/resource-names.ts
 import { Violations } from "../../common/names/violations.ts";
 import { unary } from "../../common/rpc/wrappers.ts";
 import type { ComputeContext } from "../context.ts";
-import { checkSize } from "../instances/check-spec.ts";
-import { CPU_MILLIS_MIN, MEMORY_BYTES_MIN, PIDS_MIN } from "../instances/limits.ts";
+import { checkPids, checkSize } from "../instances/check-spec.ts";
+import { CPU_MILLIS_MIN, MEMORY_BYTES_MIN } from "../instances/limits.ts";
 import { freeOf } from "../placement/candidate.ts";
 import { checkSizes } from "../placement/check-demand.ts";
 import { onName } from "./access.ts";
@@ -33,7 +33,7 @@ export function resizeInstance(compute: ComputeContext) {
       found.check(Object.keys(limits).length > 0, "", "one of cpu_millis, memory_bytes and pids_max must be given");
       checkSize(found, "cpu_millis", limits.cpuMillis ?? 0n, CPU_MILLIS_MIN);
       checkSize(found, "memory_bytes", limits.memoryBytes ?? 0n, MEMORY_BYTES_MIN);
-      checkSize(found, "pids_max", limits.pidsMax ?? 0n, PIDS_MIN);
+      checkPids(found, "pids_max", limits.pidsMax ?? 0n);
       return submitVerb(compute, call, {
         verb: "resize",
         name,
@@ -65,7 +65,7 @@ function given({ cpuMillis, memoryBytes, pidsMax }: ResizeInstanceRequest): Limi
 
 function checkCapacity({ hosts }: ComputeContext, instance: Instance, limits: Limits, found: Violations): void {
   const host = hosts.get(formatName(HOST, { host: instance.meta!.host }));
-  if (host) checkSizes(found, { cpuMillis: 0n, memoryBytes: 0n, ...limits }, [host], "");
+  if (host) checkSizes(found, { cpuMillis: 0n, memoryBytes: 0n, diskBytes: 0n, ...limits }, [host], "");
 }
 
 /** Only what grows needs room. */

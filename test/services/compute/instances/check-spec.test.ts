@@ -27,6 +27,7 @@ const good: Record<string, unknown>[] = [
   { userData: "x".repeat(64 * 1024) },
   { hostname: "node-1.example" },
   { cpuMillis: 10n, memoryBytes: 6n * MIB, pidsMax: 8n, diskBytes: 1n },
+  { pidsMax: 4n * MIB, image: "busybox", command: ["x".repeat(128 * 1024)] },
   { networks: ["a", "b"] },
   { ports: [port({}), port({}), port({ hostPort: 53, protocol: "udp" }), port({ hostPort: 53, protocol: "tcp" })] },
   { ports: [port({ hostPort: 80, hostIp: "10.0.0.1" }), port({ hostPort: 80, hostIp: "10.0.0.2" })] },
@@ -61,6 +62,13 @@ const bad: [Record<string, unknown>, string[]][] = [
   [
     { cpuMillis: 9n, memoryBytes: 6n * MIB - 1n, pidsMax: 7n, diskBytes: -1n },
     ["cpu_millis", "memory_bytes", "pids_max", "disk_bytes"],
+  ],
+  // The kernel takes no more; a start would fail.
+  [{ pidsMax: 4n * MIB + 1n }, ["pids_max"]],
+  [{ image: "busybox", command: ["x".repeat(128 * 1024), "y"] }, ["command"]],
+  [
+    { gpus: [{ kind: `a.b/${"x".repeat(300)}`, count: 1 }, { ids: [`a.b/c=${"x".repeat(300)}`] }] },
+    ["gpus[0].kind", "gpus[1].ids[0]"],
   ],
   [{ networks: ["gantry", "host", "a b", "x", "x"] }, ["networks[0]", "networks[1]", "networks[2]", "networks[4]"]],
   [{ networks: Array.from({ length: 17 }, (_, i) => `n${i}`) }, ["networks"]],

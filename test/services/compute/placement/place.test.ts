@@ -27,7 +27,7 @@ function candidate(id: string, input: HostInput = {}): Candidate {
     spec: { unschedulable: input.unschedulable ?? false },
     status: {
       state,
-      capacity: { cpuMillis: 4000n, memoryBytes: input.memory ?? 8n * GIB },
+      capacity: { cpuMillis: 4000n, memoryBytes: input.memory ?? 8n * GIB, diskBytes: 100n * GIB },
       capabilities: Object.fromEntries(capabilities.map((name) => [name, { available: true, detail: "" }])),
       gpus: (input.gpus ?? []).map((gpu) => ({ id: gpu, kind: gpu.split("=")[0]!, driver: "cdi" })),
     },
@@ -133,6 +133,13 @@ test("what no host could ever give is a fault of the request, all of it at once"
     checkDemand(elsewhere, [host], "p").map(({ field }) => field),
     ["instance.spec.placement.host"],
   );
+});
+
+test("a disk that no host has is refused before anything is made", () => {
+  const host = candidate("a", { capabilities: ["disk-limit"] });
+  assert.deepEqual(checkDemand(spec({ diskBytes: 100n * GIB }), [host], "p"), []);
+  const [found] = checkDemand(spec({ diskBytes: 100n * GIB + 1n }), [host], "p");
+  assert.equal(found?.field, "instance.spec.disk_bytes");
 });
 
 test("what another project has is not told by name", () => {
