@@ -29,7 +29,8 @@ _gantry() {
   if (( #words_found == 1 )) && [[ -z $words_found[1] ]]; then _files; else compadd -a words_found; fi
 }
 compdef _gantry gantry`,
-  fish: `complete -c gantry -a '(gantry __complete -- (commandline -opc)[2..-1] (commandline -ct) 2>/dev/null)'`,
+  fish: `complete -c gantry -f -a '(gantry __complete -- (commandline -opc)[2..-1] (commandline -ct) 2>/dev/null)'
+complete -c gantry -n '__fish_seen_subcommand_from cp apply add create' -F`,
 };
 
 export function register(program: Command, cli: Cli): void {
