@@ -8,8 +8,8 @@ import { Snapshot } from "./snapshot.ts";
 
 /** Frames gathered in one turn of the event loop above which they leave at once. */
 const TURN_BYTES_MAX = 128 * 1024;
-/** Parts of snapshots and replays that one observer gets in one turn, so that a large mirror does not keep the others waiting. */
-const PIECES_PER_TURN = 8;
+/** Parts of snapshots and replays that one observer gets in one go, so that a large mirror does not keep the others waiting. */
+const PIECES_PER_TURN = 4;
 /** A piece of a replay. */
 const REPLAY_PART_BYTES = 128 * 1024;
 /** Up to this many changed keys a replay is better than a snapshot, however small the mirror. */
@@ -111,7 +111,12 @@ export class Channel {
     if (this.observers === 0) this.emptySinceMs = performance.now();
   }
 
-  /** Leads an observer on towards the present, as far as its socket takes it now. Called again when the socket has drained. */
+  /** The observer's socket has room again. */
+  drained(observer: Observer): void {
+    if (observer.mode !== "live") this.#fanout.pumpLater(this, observer);
+  }
+
+  /** Leads an observer on towards the present, as far as its socket takes it now. */
   pump(observer: Observer): void {
     let pieces = PIECES_PER_TURN;
     while (observer.mode !== "live" && observer.sink.open && observer.sink.unsentBytes <= LAGGING_BYTES) {
@@ -140,17 +145,22 @@ export class Channel {
 
   end(reason: "deleted"): void {
     this.flush();
-    for (const sink of this.sinks()) sink.ended(this, reason);
+    const observers = [...this.#live, ...this.#catchingUp];
+    for (const observer of observers) this.leave(observer);
+    for (const { sink } of observers) sink.ended(this, reason);
     this.mirror.destroy();
   }
 
   dropOldSnapshot(nowMs: number): void {
-    if (this.#snapshot && nowMs - this.#snapshotAtMs > SNAPSHOT_KEPT_MS) this.#snapshot = undefined;
+    if (this.#snapshot && nowMs - this.#snapshotAtMs > SNAPSHOT_KEPT_MS) this.#keepSnapshot(undefined);
   }
 
   /** `s`: where whoever received the frame stands. */
   #enqueue(text: string, s = this.mirror.s): void {
     if (this.#live.length === 0) {
+      // What waited for those who left is for nobody.
+      this.#pending = [];
+      this.#pendingBytes = 0;
       this.#flushedS = s;
       return;
     }
@@ -237,13 +247,16 @@ export class Channel {
     const near = Math.max(REPLAY_KEYS_MIN, this.mirror.size >> 3);
     const usable =
       kept && this.mirror.canResume(this.mirror.epoch, kept.s) && this.mirror.changedSince(kept.s, near + 1) <= near;
-    if (!usable) {
-      this.#snapshot = new Snapshot(this.mirror);
-      this.#snapshotAtMs = performance.now();
-    }
+    if (!usable) this.#keepSnapshot(new Snapshot(this.mirror));
     observer.snapshot = this.#snapshot!;
     observer.mode = "snapshot";
     observer.part = 0;
     observer.announce = false;
+  }
+  /** One snapshot's frames are kept at a time: those who are still at an older one may be many, and slow. */
+  #keepSnapshot(snapshot: Snapshot | undefined): void {
+    this.#snapshot?.forgetFrames();
+    this.#snapshot = snapshot;
+    this.#snapshotAtMs = performance.now();
   }
 }

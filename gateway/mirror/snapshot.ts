@@ -16,7 +16,8 @@ export class Snapshot {
   readonly s: number;
   readonly #mirror: Mirror;
   readonly #lists: Item[][] = [[]];
-  readonly #frames: Buffer[] = [];
+  /** Undefined once they are not worth keeping. */
+  #frames: Buffer[] | undefined = [];
 
   constructor(mirror: Mirror) {
     this.s = mirror.s;
@@ -37,8 +38,18 @@ export class Snapshot {
     return this.#lists.length;
   }
 
+  /** Memory of the frames that are kept. */
+  get framedBytes(): number {
+    return (this.#frames ?? []).reduce((sum, frame) => sum + frame.length, 0);
+  }
+
   part(index: number): Buffer {
-    return (this.#frames[index] ??= this.#frame(index));
+    return this.#frames ? (this.#frames[index] ??= this.#frame(index)) : this.#frame(index);
+  }
+
+  /** From now on parts are framed each time they are asked for. */
+  forgetFrames(): void {
+    this.#frames = undefined;
   }
 
   #frame(index: number): Buffer {

@@ -21,8 +21,8 @@ export async function decorateReply(
   if (typeof name !== "string" || session.subscriptions.length === 0) return undefined;
   const { catalog, limits } = session.server;
   if (!(await catalog.whenDone(name, limits.appliedTimeoutMs)) || !session.open) return undefined;
-  catalog.fanout.flush();
   for (const { channel } of session.subscriptions) {
+    channel.flush();
     const s = channel.mirror.lastChange(name);
     if (s !== undefined) return { m: channel.mirror.name, e: channel.mirror.epoch, s };
   }

@@ -138,7 +138,7 @@ export class Session implements Sink {
 
   drained(): void {
     this.#ws.resume();
-    for (const observer of this.subscriptions) observer.channel.pump(observer);
+    for (const observer of this.subscriptions) observer.channel.drained(observer);
     const callbacks = this.drainCallbacks;
     this.drainCallbacks = undefined;
     for (const callback of callbacks ?? []) callback();

@@ -45,6 +45,62 @@ test("all frames of a turn leave as one buffer, the same one for everyone", () =
   assert.equal(buffers[0]![0], buffers[1]![0], "not even copied");
 });
 
+test("one that lags stands where it stood, whoever left before it came", () => {
+  const { channel, fanout, write } = scene();
+  const first = new ManualSink();
+  const observer = channel.join(first);
+  write("a", { n: 1 });
+  channel.leave(observer);
+  write("a", { n: 2 });
+  const sink = new ManualSink();
+  const later = channel.join(sink);
+  const replica = new Replica();
+  for (const frame of sink.read()) replica.apply(frame);
+  sink.unsentBytes = 300 * 1024;
+  write("a", { n: 3 });
+  fanout.flush();
+  sink.unsentBytes = 0;
+  channel.pump(later);
+  for (const frame of sink.read()) replica.apply(frame);
+  assert.deepEqual(replica.get("a")!.d, { n: 3 });
+});
+
+test("after the end of a mirror nothing more is sent of it", async () => {
+  const { channel, write } = scene();
+  for (let i = 0; i < 1_000; i++) write(`k${i}`, { pad: "x".repeat(3_000) });
+  const sink = new ManualSink();
+  let writes = 0;
+  // One that takes everything at once: it is led on turn by turn.
+  sink.write = () => void writes++;
+  channel.join(sink);
+  const before = writes;
+  channel.end("deleted");
+  assert.ok(sink.gone);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.equal(writes, before);
+  assert.equal(channel.observers, 0);
+});
+
+test("a snapshot that one slow reader is left with keeps no frames of its own", () => {
+  const { channel, write } = scene();
+  for (let i = 0; i < 1_000; i++) write(`k${i}`, { pad: "x".repeat(3_000) });
+  const slow = new ManualSink();
+  const observer = channel.join(slow);
+  const { snapshot } = observer;
+  assert.ok(snapshot && snapshot.framedBytes > 0);
+  for (let i = 0; i < 1_000; i++) write(`k${i}`, { i, pad: "x".repeat(3_000) });
+  channel.join(new ManualSink());
+  assert.equal(snapshot.framedBytes, 0);
+  const replica = new Replica();
+  while (observer.mode !== "live") {
+    for (const frame of slow.read()) replica.apply(frame);
+    channel.pump(observer);
+  }
+  for (const frame of slow.read()) replica.apply(frame);
+  assert.equal(snapshot.framedBytes, 0);
+  assert.equal(replica.digest, channel.mirror.digest);
+});
+
 test("one that falls behind between two deltas of one reselection misses neither", () => {
   const { channel, mirror, fanout, write, items } = scene();
   for (let i = 0; i < 60; i++) write(`k${i}`, { i, pad: "x".repeat(5_000) }, i % 2 === 0 ? "compute" : "docker/h1");
