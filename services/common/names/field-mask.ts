@@ -28,14 +28,24 @@ export function applyMask<T extends object>(options: MaskOptions<T>): string[] {
   return paths;
 }
 
+/** Adds a violation for each path that the mask must not have; returns the others. */
+export function checkMask(
+  violations: Violations,
+  mask: readonly string[],
+  allowed: readonly string[],
+  field = "update_mask",
+): string[] {
+  return mask.filter((path) => {
+    const good = path === "*" || allowed.includes(path);
+    return violations.check(good, field, `${JSON.stringify(path)} cannot be updated; these can: ${allowed.join(", ")}`);
+  });
+}
+
 function maskPaths<T extends object>(options: MaskOptions<T>): string[] {
   const { mask, allowed, from, field = "update_mask" } = options;
   if (mask === undefined || mask.length === 0) return allowed.filter((path) => isSet(read(from, path)));
   const violations = new Violations();
-  for (const path of mask) {
-    if (path === "*" || allowed.includes(path)) continue;
-    violations.add(field, `${JSON.stringify(path)} cannot be updated; these can: ${allowed.join(", ")}`);
-  }
+  checkMask(violations, mask, allowed, field);
   violations.throwIfAny();
   return mask.includes("*") ? [...allowed] : [...new Set(mask)];
 }

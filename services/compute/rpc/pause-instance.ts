@@ -1,37 +1,13 @@
-import type { PauseInstanceRequest } from "../../../proto/gen/gantry/compute/v1/compute.ts";
 import { InstanceState, PowerState } from "../../../proto/gen/gantry/compute/v1/instance.ts";
-import type { Operation } from "../../../proto/gen/google/longrunning/operations.ts";
-import { INSTANCE } from "../../common/names/resource-names.ts";
-import { Violations } from "../../common/names/violations.ts";
-import { unary } from "../../common/rpc/wrappers.ts";
-import type { ComputeContext } from "../context.ts";
-import { onName } from "./access.ts";
-import { needState, submitVerb } from "./instance-verb.ts";
-import { checkRequestId } from "./request-key.ts";
+import { changePower } from "./change-power.ts";
 
-const STATES = [
-  InstanceState.INSTANCE_STATE_STARTING,
-  InstanceState.INSTANCE_STATE_RUNNING,
-  InstanceState.INSTANCE_STATE_PAUSED,
-];
-
-export function pauseInstance(compute: ComputeContext) {
-  return unary<PauseInstanceRequest, Operation>({
-    access: ({ name }) => onName(INSTANCE, name, "editor"),
-    handler({ name, etag, requestId }, call) {
-      const found = new Violations();
-      checkRequestId(found, requestId);
-      found.throwIfAny();
-      return submitVerb(compute, call, {
-        verb: "pause",
-        name,
-        etag,
-        requestId,
-        change(instance) {
-          needState(instance, "pause", STATES, "running");
-          instance.spec!.power = PowerState.POWER_STATE_PAUSED;
-        },
-      });
-    },
-  });
-}
+export const pauseInstance = changePower({
+  verb: "pause",
+  from: [
+    InstanceState.INSTANCE_STATE_STARTING,
+    InstanceState.INSTANCE_STATE_RUNNING,
+    InstanceState.INSTANCE_STATE_PAUSED,
+  ],
+  advice: "running",
+  power: PowerState.POWER_STATE_PAUSED,
+});

@@ -1,37 +1,13 @@
-import type { RestartInstanceRequest } from "../../../proto/gen/gantry/compute/v1/compute.ts";
 import { InstanceState, PowerState } from "../../../proto/gen/gantry/compute/v1/instance.ts";
-import type { Operation } from "../../../proto/gen/google/longrunning/operations.ts";
-import { INSTANCE } from "../../common/names/resource-names.ts";
-import { Violations } from "../../common/names/violations.ts";
-import { unary } from "../../common/rpc/wrappers.ts";
-import type { ComputeContext } from "../context.ts";
-import { onName } from "./access.ts";
-import { needState, submitVerb } from "./instance-verb.ts";
-import { checkRequestId } from "./request-key.ts";
+import { changePower } from "./change-power.ts";
 
-const STATES = [
-  InstanceState.INSTANCE_STATE_STARTING,
-  InstanceState.INSTANCE_STATE_RUNNING,
-  InstanceState.INSTANCE_STATE_FAILED,
-];
-
-export function restartInstance(compute: ComputeContext) {
-  return unary<RestartInstanceRequest, Operation>({
-    access: ({ name }) => onName(INSTANCE, name, "editor"),
-    handler({ name, etag, requestId }, call) {
-      const found = new Violations();
-      checkRequestId(found, requestId);
-      found.throwIfAny();
-      return submitVerb(compute, call, {
-        verb: "restart",
-        name,
-        etag,
-        requestId,
-        change(instance) {
-          needState(instance, "restart", STATES, "running; a stopped one is started, a paused one resumed");
-          instance.spec!.power = PowerState.POWER_STATE_RUNNING;
-        },
-      });
-    },
-  });
-}
+export const restartInstance = changePower({
+  verb: "restart",
+  from: [
+    InstanceState.INSTANCE_STATE_STARTING,
+    InstanceState.INSTANCE_STATE_RUNNING,
+    InstanceState.INSTANCE_STATE_FAILED,
+  ],
+  advice: "running; a stopped one is started, a paused one resumed",
+  power: PowerState.POWER_STATE_RUNNING,
+});

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, test } from "node:test";
 import { status as Code } from "@grpc/grpc-js";
+import { Host } from "../../../proto/gen/gantry/compute/v1/host.ts";
 import { Instance, InstanceSpec } from "../../../proto/gen/gantry/compute/v1/instance.ts";
 import { Mirror, Project } from "../../../proto/gen/gantry/compute/v1/project.ts";
 import { Operation as GrpcOperation } from "../../../proto/gen/google/longrunning/operations.ts";
@@ -86,6 +87,35 @@ test("every bad field of a request is told at once", async () => {
       "mirror.spec.selectors[0].label_selector",
     ],
   );
+});
+
+test("updates too tell every bad field at once, the mask's included", async () => {
+  const labels = { "bad key": "" };
+  const mirror = Mirror.fromPartial({ meta: {}, spec: { selectors: [{ kind: "Instance" }] } });
+  await compute.ask("createMirror", { parent: compute.project, mirrorId: "changing", mirror, requestId: "" });
+  const name = `${compute.project}/mirrors/changing`;
+  const wrong = Mirror.fromPartial({ meta: { name, labels }, spec: { displayName: "x".repeat(64) } });
+  const updateMask = ["spec.selectors", "spec.display_name", "meta.uid"];
+  assert.deepEqual(await fields(compute.ask("updateMirror", { mirror: wrong, updateMask, requestId: "x" })), [
+    "request_id",
+    'mirror.meta.labels["bad key"]',
+    "update_mask",
+    "mirror.spec.selectors",
+    "mirror.spec.display_name",
+  ]);
+  const changed = Project.fromPartial({ meta: { name: compute.project, labels }, spec: { instancesMax: -1 } });
+  const ofProject = { project: changed, updateMask: ["spec.instances_max", "spec.nothing"], requestId: "" };
+  assert.deepEqual(await fields(compute.ask("updateProject", ofProject)), [
+    'project.meta.labels["bad key"]',
+    "update_mask",
+    "project.spec.instances_max",
+  ]);
+  const host = Host.fromPartial({ meta: { name: `hosts/${compute.host}`, labels } });
+  assert.deepEqual(await fields(compute.ask("updateHost", { host, updateMask: ["status"], requestId: "" })), [
+    'host.meta.labels["bad key"]',
+    "update_mask",
+  ]);
+  await compute.ask("deleteMirror", { name, etag: "" });
 });
 
 test("an instance that can't be is refused with all that is wrong, and nothing is made", async () => {
