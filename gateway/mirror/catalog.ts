@@ -7,6 +7,7 @@ import { Fanout } from "./fanout.ts";
 import type { OriginView } from "./frames.ts";
 import type { Change, Item } from "./item.ts";
 import { Mirror, type SavedMirror } from "./mirror.ts";
+import { Routes } from "./routes.ts";
 import { WindowBudget } from "./window.ts";
 import type { World } from "./world.ts";
 
@@ -40,7 +41,9 @@ export class Catalog {
   readonly budget: WindowBudget;
   readonly #options: CatalogOptions;
   readonly #entries = new Map<string, Entry>();
+  readonly #routes = new Routes<Entry>();
   readonly #saved = new Map<string, SavedMirror>();
+  #adoptedMs = 0;
   readonly #timers: NodeJS.Timeout[];
   readonly #unlisten: () => void;
   readonly #doneWaiters = new Map<string, Set<(done: boolean) => void>>();
@@ -88,7 +91,9 @@ export class Catalog {
     if (saved) mirror.restore(saved, Date.now());
     const showsOrigin = (name: string): boolean => definition.showsOrigin(name);
     const channel = new Channel(mirror, this.fanout, () => this.#options.world.origins(), showsOrigin);
-    this.#entries.set(definition.name, { channel, definition });
+    const entry = { channel, definition };
+    this.#entries.set(definition.name, entry);
+    this.#routes.add(entry);
     this.#tellUsage();
     return channel;
   }
@@ -100,6 +105,7 @@ export class Catalog {
   /** Mirrors of a gateway that stopped in order: each goes on with its epoch when it is opened. */
   adopt(saved: Iterable<SavedMirror>): void {
     for (const mirror of saved) this.#saved.set(mirror.name, mirror);
+    this.#adoptedMs = performance.now();
   }
 
   hasSaved(name: string): boolean {
@@ -140,6 +146,7 @@ export class Catalog {
       channel.dropOldSnapshot(nowMs);
       if (channel.emptySinceMs !== undefined && nowMs - channel.emptySinceMs > keptMs) this.#drop(name);
     }
+    if (nowMs - this.#adoptedMs > keptMs) this.#saved.clear();
     this.budget.expire(Date.now());
   }
 
@@ -165,7 +172,7 @@ export class Catalog {
 
   #changed(origin: string, changes: readonly Change[]): void {
     const nowMs = Date.now();
-    for (const { channel } of this.#entries.values()) channel.apply(origin, changes, nowMs);
+    for (const { channel } of this.#routes.concerned(changes)) channel.apply(origin, changes, nowMs);
     for (const change of changes) {
       if ((change.after ?? change.before)?.kind === "Mirror") this.#redefine(change);
       const waiters = this.#doneWaiters.get(change.key);
@@ -179,6 +186,7 @@ export class Catalog {
     if (!change.after) {
       entry.channel.end("deleted");
       this.#entries.delete(change.key);
+      this.#routes.delete(entry);
     } else {
       const definition = fromRecord(change.after);
       entry.definition = definition;
@@ -207,6 +215,7 @@ export class Catalog {
     const entry = this.#entries.get(name)!;
     entry.channel.mirror.destroy();
     this.#entries.delete(name);
+    this.#routes.delete(entry);
     this.#tellUsage();
   }
 

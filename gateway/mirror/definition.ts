@@ -3,10 +3,18 @@ import { parseSelector } from "../../services/common/names/selector.ts";
 import type { Item } from "./item.ts";
 import type { JsonObject } from "./merge-patch.ts";
 
+/** A mirror of one project or host shows nothing of others. */
+export interface Scope {
+  readonly of: "project" | "host";
+  readonly id: string;
+}
+
 /** What a mirror shows and to whom. */
 export interface MirrorDefinition {
   readonly name: string;
   readonly access: Access;
+  /** `matches` holds only for items of it; undefined: it may hold for any. */
+  readonly scope: Scope | undefined;
   matches(item: Item): boolean;
   showsOrigin(name: string): boolean;
   /** Usage kinds it asks for. */
@@ -24,7 +32,8 @@ function ofProject(name: string, project: string): MirrorDefinition {
   return {
     name,
     access: { role: "viewer", project },
-    matches: (item) => (item.project === project || item.key === name) && !USAGE.test(item.kind),
+    scope: { of: "project", id: project },
+    matches: (item) => item.project === project && !USAGE.test(item.kind),
     showsOrigin: ALL_ORIGINS,
     usageKinds: [],
   };
@@ -34,6 +43,7 @@ function ofHost(name: string, host: string): MirrorDefinition {
   return {
     name,
     access: { role: "realm-admin", read: true },
+    scope: { of: "host", id: host },
     matches: (item) => item.host === host && !USAGE.test(item.kind),
     showsOrigin: (origin) => !origin.includes("/") || origin.endsWith(`/${host}`),
     usageKinds: [],
@@ -42,7 +52,7 @@ function ofHost(name: string, host: string): MirrorDefinition {
 
 function ofRealm(name: string, matches: (item: Item) => boolean): MirrorDefinition {
   const access = { role: "realm-admin", read: true } as const;
-  return { name, access, matches, showsOrigin: ALL_ORIGINS, usageKinds: [] };
+  return { name, access, scope: undefined, matches, showsOrigin: ALL_ORIGINS, usageKinds: [] };
 }
 
 /** A mirror that Gantry has by itself; undefined when the name is not one of those. Whether its project or host exists is not looked at. */
@@ -69,6 +79,7 @@ export function fromRecord(record: Item): MirrorDefinition {
   return {
     name: record.key,
     access: { role: "viewer", project },
+    scope: { of: "project", id: project },
     matches: (item) => item.project === project && selectors.some((selector) => selector.matches(item)),
     showsOrigin: (origin) => selectors.some((selector) => covers(selector.origin, origin)),
     usageKinds: selectors.map((selector) => selector.kind).filter((kind) => USAGE.test(kind)),

@@ -57,7 +57,8 @@ export class Fanout {
   }
 
   #nextTurn(): void {
-    this.#turn ??= setImmediate(() => {
+    if (this.#turn) return;
+    this.#turn = setImmediate(() => {
       this.#turn = undefined;
       if (!this.#pause) this.flush();
       this.#catchUp();

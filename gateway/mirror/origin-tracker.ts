@@ -7,7 +7,7 @@ import {
   type WatchResponse,
 } from "../../proto/gen/gantry/common/v1/watch.ts";
 import type { OriginView } from "./frames.ts";
-import type { Change, Item } from "./item.ts";
+import { Change, type Item } from "./item.ts";
 import { OriginItems } from "./origin-items.ts";
 import { isRecord, projectEvent, type ToJson } from "./projection.ts";
 import type { ItemSource, World } from "./world.ts";
@@ -25,6 +25,8 @@ export interface OriginTrackerOptions {
   reports?: (origin: string) => boolean;
   /** Observation origins that are expected, so that they are shown while nothing is heard of them. */
   expects?: readonly string[];
+  /** Called when a list has become whole, and its items are told. */
+  onWhole?(): void;
 }
 
 /** Observations of one batch that become one change: at most this many. */
@@ -40,9 +42,11 @@ export class OriginTracker implements ItemSource {
   readonly #toJson: ToJson;
   readonly #log: Logger;
   readonly #reports: (origin: string) => boolean;
+  readonly #onWhole: (() => void) | undefined;
   readonly #origins = new Map<string, OriginItems>();
   /** What the source last said of its origins. */
   readonly #said = new Map<string, OriginState>();
+  #destroyed = false;
   #connected = false;
   #synced = false;
   #everSynced = false;
@@ -57,6 +61,7 @@ export class OriginTracker implements ItemSource {
     this.#toJson = options.toJson;
     this.#log = options.log;
     this.#reports = options.reports ?? (() => true);
+    this.#onWhole = options.onWhole;
     this.#world.addSource(this);
     for (const name of [this.service, ...(options.expects ?? [])]) {
       this.#of(name);
@@ -111,6 +116,8 @@ export class OriginTracker implements ItemSource {
   }
 
   batch(response: WatchResponse): void {
+    // The last of a stream that was given up a moment ago.
+    if (this.#destroyed) return;
     this.#lastHeard = new Date();
     if (response.logId !== "") this.#logId = response.logId;
     if (response.reset) {
@@ -124,16 +131,20 @@ export class OriginTracker implements ItemSource {
     if (response.synced) this.#wholeNow();
   }
 
-  /** Its items are told as gone, but for those that another stream holds too. */
+  /** Its items are told as gone, but for those that another stream holds too: these are now what that one says. */
   destroy(): void {
+    this.#destroyed = true;
     this.#world.removeSource(this);
     for (const [name, origin] of this.#origins) {
       origin.beginList();
       let elsewhere = false;
       for (const changes of origin.endList()) {
-        const gone = changes.filter((change) => !this.#world.find(change.key));
-        elsewhere ||= gone.length < changes.length;
-        this.#world.commit(name, gone);
+        const now = changes.map(({ key, before }) => new Change(key, before, this.#world.find(key)));
+        elsewhere ||= now.some(({ after }) => after);
+        this.#world.commit(
+          name,
+          now.filter(({ before, after }) => before?.version !== after?.version),
+        );
       }
       if (!elsewhere) this.#show(name, "stale", "not observed any more");
     }
@@ -188,6 +199,7 @@ export class OriginTracker implements ItemSource {
       if (origin.staging && this.#listIsWhole(name, origin)) this.#endList(name, origin);
       this.#showSaid(name);
     }
+    this.#onWhole?.();
   }
 
   /** An observer that has not reached its origin yet lists nothing: what was seen before stays, shown as stale. */

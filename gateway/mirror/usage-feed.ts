@@ -15,10 +15,18 @@ export interface UsageFeedOptions {
   fail(error: unknown): void;
 }
 
+/** One stream of usage figures. */
+interface Stream {
+  tracker: OriginTracker;
+  /** Ends it; what it told stays until the tracker is destroyed. */
+  disconnect(): void;
+}
+
 /** Watches usage figures, but only while some mirror asks for them, and only the kinds it asks for. */
 export class UsageFeed {
   readonly #options: UsageFeedOptions;
-  #stop: (() => void) | undefined;
+  /** By service: the stream of the kinds asked for now, and before it those whose figures are shown until it has told all of its own. */
+  readonly #streams = new Map<string, Stream[]>();
 
   constructor(options: UsageFeedOptions) {
     this.#options = options;
@@ -26,20 +34,30 @@ export class UsageFeed {
 
   /** `kinds`: all that are asked for now. */
   want(kinds: readonly string[]): void {
-    const { world, clients, toJson, log, signal, fail } = this.#options;
-    this.#stop?.();
-    this.#stop = undefined;
-    if (kinds.length === 0 || signal.aborted) return;
+    const { clients, signal } = this.#options;
+    for (const streams of this.#streams.values()) for (const stream of streams) stream.disconnect();
+    for (const [service, client] of clients) {
+      if (kinds.length === 0 || signal.aborted) this.#destroyAllBut(service, undefined);
+      else this.#follow(service, client, kinds);
+    }
+  }
+
+  #follow(service: string, client: Client, kinds: readonly string[]): void {
+    const { world, toJson, log, signal, fail } = this.#options;
     const controller = new AbortController();
+    const onWhole = (): void => this.#destroyAllBut(service, stream);
+    const tracker = new OriginTracker({ world, service, toJson, log, reports: () => false, onWhole });
+    const stream: Stream = { tracker, disconnect: () => controller.abort() };
+    const before = this.#streams.get(service) ?? [];
+    for (const each of before) if (!each.tracker.everSynced) each.tracker.destroy();
+    this.#streams.set(service, [...before.filter((each) => each.tracker.everSynced), stream]);
     const ends = AbortSignal.any([signal, controller.signal]);
-    const trackers = [...clients].map(([service, client]) => {
-      const tracker = new OriginTracker({ world, service, toJson, log, reports: () => false });
-      followService({ client, tracker, kinds, log, signal: ends }).catch(fail);
-      return tracker;
-    });
-    this.#stop = () => {
-      controller.abort();
-      for (const tracker of trackers) tracker.destroy();
-    };
+    followService({ client, tracker, kinds, log, signal: ends }).catch(fail);
+  }
+
+  #destroyAllBut(service: string, stays: Stream | undefined): void {
+    const streams = this.#streams.get(service) ?? [];
+    this.#streams.set(service, stays ? [stays] : []);
+    for (const stream of streams) if (stream !== stays) stream.tracker.destroy();
   }
 }

@@ -164,6 +164,20 @@ test("usage figures: only in a mirror that asks for the kind, watched only while
   await until(usage, () => held(usage)["docker/h1/InstanceUsage/web"]!["pids"] === "2");
   assert.equal(usage.replica.origins.get("docker/h1")!.state, "live");
   assert.equal(all.replica.get("docker/h1/InstanceUsage/web"), undefined);
+  // Another who asks for another kind changes nothing for those who are there.
+  const other = "projects/default/mirrors/other-usage";
+  const otherSpec = { selectors: [{ kind: "HostUsage" }, { kind: "InstanceUsage", namePrefix: "none" }] };
+  await realm.store.transact(async (tx) =>
+    tx.create(mirrorKind, Mirror.fromPartial({ meta: { name: other }, spec: otherSpec })),
+  );
+  await until(all, () => all.replica.get(other) !== undefined);
+  const before = usage.counts.deltas;
+  const second = realm.client(gateway, { mirror: other });
+  await second.start();
+  realm.docker.put(sample(3n));
+  await until(usage, () => held(usage)["docker/h1/InstanceUsage/web"]?.["pids"] === "3");
+  assert.equal(usage.counts.deltas, before + 1, "the one change");
+  second.close();
   await realm.store.transact(async (tx) => {
     await tx.need(mirrorKind, name);
     tx.delete(mirrorKind, name);
