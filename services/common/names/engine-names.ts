@@ -2,18 +2,21 @@ import { isId } from "./ids.ts";
 
 export const DEFAULT_PROJECT = "default";
 
+/** Engines refuse shorter names. */
+const ENGINE_NAME_LENGTH_MIN = 2;
+
 /**
- * What a thing is called on an engine: `<id>` in project `default`, `<project>.<id>` in any other. Ids have no dot, so names of two
- * projects never meet.
+ * What a thing is called on an engine: `<id>` in project `default`, `<project>.<id>` in any other. An id of one letter is too short for an
+ * engine: it is called `default.<id>` in project `default`. Ids have no dot, so names never meet.
  */
 export function formatEngineName(project: string, id: string): string {
-  return project === DEFAULT_PROJECT ? id : `${project}.${id}`;
+  return project === DEFAULT_PROJECT && id.length >= ENGINE_NAME_LENGTH_MIN ? id : `${project}.${id}`;
 }
 
 /** Undefined when Gantry would never give a thing this name. */
 export function parseEngineName(name: string): { project: string; id: string } | undefined {
   const [first, second, ...more] = name.split(".");
   if (first === undefined || !isId(first) || more.length > 0) return undefined;
-  if (second === undefined) return { project: DEFAULT_PROJECT, id: first };
-  return isId(second) && first !== DEFAULT_PROJECT ? { project: first, id: second } : undefined;
+  const parts = second === undefined ? { project: DEFAULT_PROJECT, id: first } : { project: first, id: second };
+  return isId(parts.id) && formatEngineName(parts.project, parts.id) === name ? parts : undefined;
 }

@@ -22,7 +22,9 @@ export async function copyTo(
   parts: AsyncIterable<Uint8Array>,
   signal: AbortSignal,
 ): Promise<number> {
-  const stat = await statPath(engine, container, path, { signal });
+  const stat = await statPath(engine, container, path, { signal }).catch((error: unknown) => {
+    throw copyError("target.path", path, error);
+  });
   if (stat === undefined) throw pathNotFound(path);
   if (!stat.folder && !stat.link) {
     throw invalidArgument([{ field: "target.path", description: `${path} is not a folder` }]);
@@ -46,7 +48,7 @@ export async function copyTo(
     return bytes;
   } catch (error) {
     // What the client did wrong counts more than the broken connection that followed from it.
-    throw broken ?? copyError(path, error);
+    throw broken ?? copyError("target.path", path, error);
   } finally {
     archive.destroy();
   }
@@ -64,7 +66,7 @@ export async function copyFrom(
   try {
     archive = await getArchive(engine, container, path, { signal });
   } catch (error) {
-    throw copyError(path, error);
+    throw copyError("path", path, error);
   }
   try {
     for await (const chunk of archive) await output(chunk as Buffer);
@@ -73,8 +75,11 @@ export async function copyFrom(
   }
 }
 
-function copyError(path: string, error: unknown): unknown {
+function copyError(field: string, path: string, error: unknown): unknown {
   if (isEngineStatus(error, 404) && !/No such container/i.test(error.message)) return pathNotFound(path);
+  if (error instanceof EngineError && /not a directory/i.test(error.message)) {
+    return invalidArgument([{ field, description: `${path} leads through something that is not a folder` }]);
+  }
   if (error instanceof EngineError && /archive\/tar|unexpected EOF/i.test(error.message)) {
     return invalidArgument([{ field: "data", description: `is not a whole tar archive (${error.message})` }]);
   }

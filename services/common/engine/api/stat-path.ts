@@ -1,5 +1,5 @@
 import type { CallOptions, Engine } from "../engine.ts";
-import { isEngineNotFound } from "../errors.ts";
+import { EngineError, isEngineNotFound } from "../errors.ts";
 
 /** Bits of Go's os.FileMode. */
 const MODE_DIR = 2 ** 31;
@@ -19,11 +19,10 @@ export async function statPath(
   path: string,
   limits: Pick<CallOptions, "timeoutMs" | "signal"> = {},
 ): Promise<PathStat | undefined> {
+  const archive = `/containers/${encodeURIComponent(container)}/archive`;
+  const query = { path };
   try {
-    const answer = await engine.stream("HEAD", `/containers/${encodeURIComponent(container)}/archive`, {
-      ...limits,
-      query: { path },
-    });
+    const answer = await engine.stream("HEAD", archive, { ...limits, query });
     answer.destroy();
     const header = String(answer.headers["x-docker-container-path-stat"] ?? "");
     const stat = JSON.parse(Buffer.from(header, "base64").toString("utf8")) as {
@@ -35,6 +34,10 @@ export async function statPath(
     return { name: stat.name, sizeBytes: stat.size, folder: has(MODE_DIR), link: has(MODE_SYMLINK) };
   } catch (error) {
     if (isEngineNotFound(error)) return undefined;
+    // The answer to a HEAD has no words: those of a GET say why.
+    if (error instanceof EngineError && error.statusCode > 0) {
+      (await engine.stream("GET", archive, { ...limits, query })).destroy();
+    }
     throw error;
   }
 }

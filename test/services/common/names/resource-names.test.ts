@@ -102,11 +102,14 @@ test("engine names", () => {
   for (const [project, id, name] of [
     ["default", "web", "web"],
     ["p1", "web", "p1.web"],
+    // Engines refuse names of one letter.
+    ["default", "a", "default.a"],
+    ["p1", "a", "p1.a"],
   ] as const) {
     assert.equal(formatEngineName(project, id), name);
     assert.deepEqual(parseEngineName(name), { project, id });
   }
-  for (const name of ["default.web", "a.b.c", "Web", "p1.", ".web", "", "my_container"]) {
+  for (const name of ["default.web", "w", "a.b.c", "Web", "p1.", ".web", "", "my_container"]) {
     assert.equal(parseEngineName(name), undefined, name);
   }
 });

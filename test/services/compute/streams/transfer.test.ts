@@ -109,7 +109,16 @@ describe("copy, logs and stats", () => {
       copyTo(engine, container, "/bin/busybox", parts(), limit()),
       (error: GantryError) => error.code === Code.INVALID_ARGUMENT,
     );
+    const throughFile = (field: string) => (error: GantryError) =>
+      error.code === Code.INVALID_ARGUMENT &&
+      error.violations[0]?.field === field &&
+      /\/etc\/hostname\/x leads through/.test(error.message);
+    await assert.rejects(copyTo(engine, container, "/etc/hostname/x", parts(), limit()), throughFile("target.path"));
     assert.equal(taken, 0);
+    await assert.rejects(
+      copyFrom(engine, container, "/etc/hostname/x", async () => undefined, limit()),
+      throughFile("path"),
+    );
     await assert.rejects(
       copyFrom(engine, container, "/no/such/file", async () => undefined, limit()),
       (error: GantryError) => error.reason === "PATH_NOT_FOUND",
