@@ -43,24 +43,24 @@ export class OriginItems {
     else this.#staged!.delete(key);
   }
 
-  /** Ends the list: the differences, in portions that are each one change. */
-  *endList(): Iterable<Change[]> {
+  /** Ends the list: the differences, in portions that are each one change. All of them hold here before the first is told. */
+  endList(): Change[][] {
     const staged = this.#staged ?? new Map<string, Item>();
     this.#staged = undefined;
-    let portion: Change[] = [];
-    let bytes = 0;
+    const portions: Change[][] = [];
+    let bytes = Infinity;
     const gone = [...this.#items.keys()].filter((key) => !staged.has(key));
     for (const [key, item] of [...gone.map((key) => [key, undefined] as const), ...staged]) {
       const change = this.set(key, item);
       if (!change) continue;
-      portion.push(change);
+      if (bytes >= RELIST_CHANGE_BYTES || portions.at(-1)!.length === RELIST_CHANGE_KEYS) {
+        portions.push([]);
+        bytes = 0;
+      }
+      portions.at(-1)!.push(change);
       bytes += item?.text.length ?? 0;
-      if (portion.length < RELIST_CHANGE_KEYS && bytes < RELIST_CHANGE_BYTES) continue;
-      yield portion;
-      portion = [];
-      bytes = 0;
     }
-    if (portion.length > 0) yield portion;
+    return portions;
   }
 
   /** Takes over what happened to one key; undefined when nothing is different. */

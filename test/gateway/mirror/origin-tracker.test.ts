@@ -160,3 +160,31 @@ test("states of origins: once each, and honest about when", () => {
   );
   assert.ok(world.origin("compute")!.asOf instanceof Date);
 });
+
+test("one stream takes over from another in the midst of a long list: nothing is told as gone", () => {
+  const toJson = (type: string, bytes: Uint8Array) => codec.toJson(type, bytes);
+  const expects = ["docker/h1"];
+  const other = new OriginTracker({ world, service: "compute", toJson, log, reports: () => false, expects });
+  const events = Array.from({ length: 700 }, (_, i) => containerEvent(`c${i}`));
+  other.connected();
+  other.batch(batch(events, { synced: true }));
+  assert.ok(world.find("docker/h1/Container/c699"));
+  told = [];
+  const stop = world.listen({
+    changed() {
+      stop();
+      other.destroy();
+    },
+    originChanged: () => undefined,
+  });
+  tracker.connected();
+  tracker.batch(batch([...events.slice(1), containerEvent("c0", "exited")], { synced: true }));
+  assert.deepEqual(
+    told.filter((change) => change.includes("-")),
+    [],
+  );
+  // What comes late on a stream that was given up is nobody's.
+  told = [];
+  other.batch(batch([containerEvent("late")]));
+  assert.deepEqual(told, []);
+});
