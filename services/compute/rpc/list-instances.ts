@@ -4,14 +4,13 @@ import type { ComputeContext } from "../context.ts";
 import { shownTo } from "../instances/redact.ts";
 import { instanceKind } from "../kinds.ts";
 import { onList } from "./access.ts";
-import { listVisible, prefixOf } from "./list.ts";
+import { listIn } from "./list.ts";
 
 export function listInstances({ store }: ComputeContext) {
   return unary<ListInstancesRequest, ListInstancesResponse>({
     access: ({ parent }) => onList(parent),
     async handler(request, call) {
-      const prefix = prefixOf(request.parent, "instances");
-      const { items, ...page } = await listVisible(store, instanceKind, prefix, request, call);
+      const { items, ...page } = await listIn(store, instanceKind, "instances", request, call);
       return { instances: items.map((instance) => shownTo(call.principal, instance)), ...page };
     },
   });

@@ -2,13 +2,13 @@ import type { ListProjectsRequest, ListProjectsResponse } from "../../../proto/g
 import { unary } from "../../common/rpc/wrappers.ts";
 import type { ComputeContext } from "../context.ts";
 import { projectKind } from "../kinds.ts";
-import { listVisible } from "./list.ts";
+import { listProjectsOf } from "./list.ts";
 
 export function listProjects({ store }: ComputeContext) {
   return unary<ListProjectsRequest, ListProjectsResponse>({
     access: () => ({ role: "viewer" }),
     async handler(request, call) {
-      const { items, ...page } = await listVisible(store, projectKind, "projects/", request, call);
+      const { items, ...page } = await listProjectsOf(store, projectKind, request, call);
       return { projects: items, ...page };
     },
   });

@@ -259,6 +259,64 @@ test("a project's quota holds, also when many ask at once", async () => {
   await compute.ask("deleteProject", { name: `projects/${id}`, etag: "" });
 });
 
+const decoded = (token: string): string =>
+  token
+    .split(".")
+    .map((part) => Buffer.from(part, "base64url").toString("latin1"))
+    .join();
+
+test("page tokens do not tell what the caller may not see", async () => {
+  const projects = ["aa", "mm", "zz"].map((prefix) => `${prefix}-${compute.id}`) as [string, string, string];
+  const [first, hidden, last] = projects;
+  for (const id of projects) {
+    await createProject(id);
+    for (const mirrorId of ["m1", "m2"]) {
+      const mirror = Mirror.fromPartial({ meta: { labels: { of: id } }, spec: { selectors: [{ kind: "Instance" }] } });
+      await compute.ask("createMirror", { parent: `projects/${id}`, mirrorId, mirror, requestId: "" });
+    }
+  }
+  const token = await compute.realm.token({ roles: { [first]: "viewer", [last]: "editor", gone: "admin" } });
+  const names: string[] = [];
+  for (let pageToken = "", pages = 0; pages < 20; pages += 1) {
+    const more = { pageSize: 1, pageToken, labelSelector: "of" };
+    const page = await compute.ask("listMirrors", listOf("projects/-", more), { token });
+    assert.ok(page.mirrors.length <= 1 && page.logId !== "" && page.revision > 0n);
+    names.push(...page.mirrors.map(({ meta }) => meta!.name));
+    pageToken = page.nextPageToken;
+    assert.doesNotMatch(decoded(pageToken), new RegExp(hidden));
+    if (pageToken === "") break;
+  }
+  const expected = [first, last].flatMap((id) => ["m1", "m2"].map((mirror) => `projects/${id}/mirrors/${mirror}`));
+  assert.deepEqual(names, expected);
+  const whole = await compute.ask("listMirrors", listOf("projects/-"), { token });
+  assert.deepEqual([whole.mirrors.length, whole.nextPageToken], [4, ""]);
+  const { nextPageToken } = await compute.ask("listMirrors", listOf("projects/-", { pageSize: 2 }), { token });
+  const [outer] = nextPageToken.split(".");
+  for (const more of [
+    { pageToken: "x" },
+    { pageToken: `${outer}.AAAA` },
+    { pageToken: nextPageToken, labelSelector: "of" },
+  ]) {
+    const refused = await failure(compute.ask("listMirrors", listOf("projects/-", more), { token }));
+    assert.equal(refused.code, Code.INVALID_ARGUMENT);
+  }
+  const seen: string[] = [];
+  for (let pageToken = "", pages = 0; pages < 20; pages += 1) {
+    const page = await compute.ask("listProjects", { pageSize: 1, pageToken, labelSelector: "" }, { token });
+    seen.push(...page.projects.map(({ meta }) => meta!.name));
+    pageToken = page.nextPageToken;
+    assert.doesNotMatch(decoded(pageToken), new RegExp(hidden));
+    if (pageToken === "") break;
+  }
+  assert.deepEqual(seen, [`projects/${first}`, `projects/${last}`]);
+  for (const id of projects) {
+    for (const mirror of ["m1", "m2"]) {
+      await compute.ask("deleteMirror", { name: `projects/${id}/mirrors/${mirror}`, etag: "" });
+    }
+    await compute.ask("deleteProject", { name: `projects/${id}`, etag: "" });
+  }
+});
+
 test("lists come in pages, by selector, and show each what they may see", async () => {
   for (const [id, tier] of [
     ["l1", "web"],
