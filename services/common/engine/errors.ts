@@ -25,7 +25,7 @@ export function engineAnswerError(statusCode: number, what: string, detail: stri
  * itself is about to stop, says so with 500.
  */
 const PASSING =
-  /failed to create task for container: mkdir \S+: file exists|connection error: desc = |transport is closing|client connection is closing|ttrpc: closed|containerd\.sock: connect: /;
+  /failed to create task for container: mkdir \S+: file exists|task \S+: already exists|shim-binary-path: no such file|connection error: desc = |transport is closing|client connection is closing|ttrpc: closed|containerd\.sock: connect: /;
 
 function classify(statusCode: number, detail: string): [Code, string] {
   switch (statusCode) {

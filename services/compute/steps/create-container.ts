@@ -12,6 +12,7 @@ import { hasInnerEngine } from "../instances/defaults.ts";
 import type { InstanceContext } from "../jobs/context.ts";
 import { containersOf } from "./find-container.ts";
 import { endOrphanShims } from "./orphan-shim.ts";
+import { ENGINE_ATTEMPTS } from "./attempts.ts";
 
 /** As the engine says it. */
 const RUNNING: ReadonlySet<string> = new Set(["running", "paused"]);
@@ -26,7 +27,7 @@ const STEP_TIMEOUT_MS = 30 * 60_000;
 export const createContainerStep: Step<InstanceContext> = {
   name: "create-container",
   timeoutMs: STEP_TIMEOUT_MS,
-  attempts: 5,
+  attempts: ENGINE_ATTEMPTS,
   async do(ctx) {
     const { innerPool } = await ctx.tools.network.ensure(ctx.signal);
     const options = containerOptions({

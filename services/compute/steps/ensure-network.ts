@@ -2,12 +2,13 @@ import { findNetwork } from "../../common/engine/api/networks.ts";
 import type { Step } from "../../common/jobs/api.ts";
 import { failedPrecondition } from "../../common/errors/errors.ts";
 import type { InstanceContext } from "../jobs/context.ts";
+import { ENGINE_ATTEMPTS } from "./attempts.ts";
 
 /** The realm's network is there, and every other that the spec names. Not undone: the realm's network is for all instances. */
 export const ensureNetwork: Step<InstanceContext> = {
   name: "ensure-network",
   timeoutMs: 30_000,
-  attempts: 5,
+  attempts: ENGINE_ATTEMPTS,
   needed: (ctx) => !ctx.tools.network.isKnown || (ctx.instance.spec?.networks.length ?? 0) > 0,
   async do(ctx) {
     await ctx.tools.network.ensure(ctx.signal);

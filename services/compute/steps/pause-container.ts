@@ -5,18 +5,19 @@ import { failedPrecondition } from "../../common/errors/errors.ts";
 import type { InstanceContext } from "../jobs/context.ts";
 import { needContainer } from "./find-container.ts";
 import { look } from "./wait-ready.ts";
+import { ENGINE_ATTEMPTS } from "./attempts.ts";
 
 export const pauseContainerStep: Step<InstanceContext> = {
   name: "pause-container",
   timeoutMs: 60_000,
-  attempts: 3,
+  attempts: ENGINE_ATTEMPTS,
   do: (ctx) => bringTo(ctx, "paused", pauseContainer),
 };
 
 export const resumeContainerStep: Step<InstanceContext> = {
   name: "resume-container",
   timeoutMs: 60_000,
-  attempts: 3,
+  attempts: ENGINE_ATTEMPTS,
   do: (ctx) => bringTo(ctx, "running", unpauseContainer),
 };
 

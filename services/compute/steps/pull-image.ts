@@ -3,6 +3,7 @@ import type { Step } from "../../common/jobs/api.ts";
 import { hasImage } from "../instances/images.ts";
 import type { InstanceContext } from "../jobs/context.ts";
 import { PullSummary } from "./pull-summary.ts";
+import { ENGINE_ATTEMPTS } from "./attempts.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -10,7 +11,7 @@ const HOUR_MS = 3_600_000;
 export const pullImageStep: Step<InstanceContext> = {
   name: "pull-image",
   timeoutMs: HOUR_MS,
-  attempts: 3,
+  attempts: ENGINE_ATTEMPTS,
   backoffMs: 1_000,
   needed: (ctx) => !hasImage(ctx.tools.observer.all("image"), ctx.instance.spec?.image ?? ""),
   async do(ctx) {

@@ -6,12 +6,13 @@ import { instanceFiles } from "../inner-engine/archive.ts";
 import { hasInnerEngine } from "../instances/defaults.ts";
 import type { InstanceContext } from "../jobs/context.ts";
 import { needContainer } from "./find-container.ts";
+import { ENGINE_ATTEMPTS } from "./attempts.ts";
 
 /** What the instance needs before its first start: the inner engine's certificate, the user's script. */
 export const putFiles: Step<InstanceContext> = {
   name: "put-files",
   timeoutMs: 60_000,
-  attempts: 5,
+  attempts: ENGINE_ATTEMPTS,
   needed: ({ instance }) => hasInnerEngine(instance.spec!) || instance.spec!.userData !== "",
   async do(ctx) {
     const spec = ctx.instance.spec!;

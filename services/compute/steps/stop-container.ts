@@ -5,6 +5,7 @@ import { STOP_TIMEOUT_MAX_MS } from "../instances/limits.ts";
 import type { InstanceContext } from "../jobs/context.ts";
 import { needContainer } from "./find-container.ts";
 import { look } from "./wait-ready.ts";
+import { ENGINE_ATTEMPTS } from "./attempts.ts";
 
 /** The engine needs a moment beyond the stop timeout itself. */
 const MARGIN_MS = 60_000;
@@ -12,7 +13,7 @@ const MARGIN_MS = 60_000;
 export const stopContainerStep: Step<InstanceContext> = {
   name: "stop-container",
   timeoutMs: STOP_TIMEOUT_MAX_MS + 2 * MARGIN_MS,
-  attempts: 3,
+  attempts: ENGINE_ATTEMPTS,
   async do(ctx) {
     const { engine } = ctx.tools;
     const id = await needContainer(ctx);

@@ -8,6 +8,7 @@ import type { InstanceSpec } from "../../../proto/gen/gantry/compute/v1/instance
 import { enginePolicy, limits, MEMORY_UNLIMITED } from "../instances/container-options.ts";
 import type { InstanceContext } from "../jobs/context.ts";
 import { needContainer } from "./find-container.ts";
+import { ENGINE_ATTEMPTS } from "./attempts.ts";
 
 const NANO_CPUS = 1e9;
 
@@ -15,7 +16,7 @@ const NANO_CPUS = 1e9;
 export const resizeContainer: Step<InstanceContext> = {
   name: "resize-container",
   timeoutMs: 60_000,
-  attempts: 3,
+  attempts: ENGINE_ATTEMPTS,
   async do(ctx) {
     await applyLimits(ctx, ctx.instance.spec!);
     await checkLimits(ctx);
@@ -28,7 +29,7 @@ export const resizeContainer: Step<InstanceContext> = {
 export const updatePolicy: Step<InstanceContext> = {
   name: "update-restart-policy",
   timeoutMs: 60_000,
-  attempts: 3,
+  attempts: ENGINE_ATTEMPTS,
   needed: (ctx) => ctx.instance.spec!.restartPolicy !== ctx.parameters.previous?.restartPolicy,
   async do(ctx) {
     const body = { RestartPolicy: enginePolicy(ctx.instance.spec!.restartPolicy) };

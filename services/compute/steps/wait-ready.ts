@@ -7,6 +7,7 @@ import { waitInnerEngine } from "../inner-engine/wait-ready.ts";
 import { hasInnerEngine } from "../instances/defaults.ts";
 import type { InstanceContext } from "../jobs/context.ts";
 import { needContainer } from "./find-container.ts";
+import { ENGINE_ATTEMPTS } from "./attempts.ts";
 
 const OBSERVED_WITHIN_MS = 500;
 const INNER_ENGINE_TIMEOUT_MS = 120_000;
@@ -15,7 +16,7 @@ const INNER_ENGINE_TIMEOUT_MS = 120_000;
 export const waitReady: Step<InstanceContext> = {
   name: "wait-ready",
   timeoutMs: INNER_ENGINE_TIMEOUT_MS + 30_000,
-  attempts: 3,
+  attempts: ENGINE_ATTEMPTS,
   needed: (ctx) => hasInnerEngine(ctx.instance.spec!) || isToBeStopped(ctx),
   async do(ctx) {
     if (isToBeStopped(ctx)) {

@@ -19,6 +19,8 @@ export interface WatcherOptions {
   token?: string;
   /** Called after each batch with the operations in it. */
   onOperation?: (operation: OperationRecord) => void;
+  /** Called whenever the state is whole; says what must not be. */
+  check?: (watcher: Watcher) => string | undefined;
 }
 
 /**
@@ -35,15 +37,17 @@ export class Watcher {
   readonly #abort = new AbortController();
   readonly #client: WatchClient;
   readonly #onOperation: (operation: OperationRecord) => void;
+  readonly #check: (watcher: Watcher) => string | undefined;
   #synced = false;
   #fresh = true;
   /** The state is whole up to `revision`, whether a stream runs or not. */
   #whole = false;
 
-  constructor({ client, token, onOperation = () => undefined }: WatcherOptions) {
+  constructor({ client, token, onOperation = () => undefined, check = () => undefined }: WatcherOptions) {
     const metadata = new Metadata();
     if (token !== undefined) metadata.set("authorization", `Bearer ${token}`);
     this.#onOperation = onOperation;
+    this.#check = check;
     this.#client = new WatchClient({
       open: (request) => client.watch(request, metadata),
       request: {},
@@ -108,6 +112,8 @@ export class Watcher {
     if (batch.revision === 0n) return;
     this.logId = batch.logId;
     this.revision = batch.revision;
+    const wrong = this.#check(this);
+    if (wrong !== undefined) this.violations.push(`at ${this.revision}: ${wrong}`);
   }
 
   /** Behind a bookmark every revision comes, once, in order, and whole with its batch. */

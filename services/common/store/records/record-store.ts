@@ -22,7 +22,7 @@ const PAGE_SIZE_MAX = 1_000;
 /** A list with a selector looks at this many records at most before it returns a short page. */
 const SCAN_RECORDS_MAX = 10_000;
 const ALL_PAGE_RECORDS = 500;
-/** Of one read of a list: the largest records are a quarter of a MiB. */
+/** Of one read of a list: a record may be large. */
 const LIST_READ_RECORDS = 250;
 /** A page with more has fewer items: an answer must fit into a message. */
 const PAGE_BYTES_MAX = 2 * 1024 * 1024;
