@@ -262,11 +262,10 @@ const operations: ResourceKind<Operation> = {
   },
 };
 
-// The list is of different message types; each entry is used only with its own items.
-// oxlint-disable-next-line typescript/no-explicit-any
+// oxlint-disable-next-line typescript/no-explicit-any -- of different message types: each entry is used only with its own items
 export const resourceKinds: readonly ResourceKind<any>[] = [instances, hosts, projects, mirrors, operations];
 
-// oxlint-disable-next-line typescript/no-explicit-any
+// oxlint-disable-next-line typescript/no-explicit-any -- as above
 export function findKind(word: string): ResourceKind<any> {
   const kind = resourceKinds.find((k) => k.singular === word || k.plural === word || k.aliases.includes(word));
   if (kind) return kind;

@@ -2,8 +2,7 @@ import { UsageError } from "./exit-codes.ts";
 import { findKind, type ResourceKind } from "./resources.ts";
 
 export interface Target {
-  // The items are used only through their own kind.
-  // oxlint-disable-next-line typescript/no-explicit-any
+  // oxlint-disable-next-line typescript/no-explicit-any -- the items are used only through their own kind
   kind: ResourceKind<any>;
   name: string;
 }
