@@ -1,22 +1,13 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { Metadata, status as Code } from "@grpc/grpc-js";
-import {
-  ComputeServiceClient,
-  ComputeServiceService,
-  CopyToInstanceResponse,
-} from "../../../../proto/gen/gantry/compute/v1/compute.ts";
-import { Instance } from "../../../../proto/gen/gantry/compute/v1/instance.ts";
+import { ComputeServiceClient, ComputeServiceService } from "../../../../proto/gen/gantry/compute/v1/compute.ts";
 import {
   ListOperationsRequest,
-  ListOperationsResponse,
-  Operation,
   OperationsClient,
   OperationsService,
 } from "../../../../proto/gen/google/longrunning/operations.ts";
-import { invalidArgument } from "../../../../services/common/errors/errors.ts";
 import { fromServiceError } from "../../../../services/common/errors/status.ts";
-import type { CallContext } from "../../../../services/common/rpc/call.ts";
 import { call, connectClient, stream } from "../../../../services/common/rpc/client.ts";
 import { forwardOne, forwardStream } from "../../../../services/common/rpc/proxy/forward.ts";
 import { createProxy } from "../../../../services/common/rpc/proxy/proxy.ts";
@@ -26,92 +17,9 @@ import type { GrpcServer } from "../../../../services/common/rpc/server.ts";
 import { bidi, clientStream, serverStream, unary } from "../../../../services/common/rpc/wrappers.ts";
 import type { Tls } from "../../../../services/common/realm/tls.ts";
 import { createFixture, type Fixture, until } from "./fixture.ts";
+import { CHUNK_BYTES, computeHandlers, operationsHandlers, seen, viewer } from "./telling-service.ts";
 
 const listRequest = ListOperationsRequest.fromPartial({ name: "projects/p" });
-const viewer = () => ({ role: "viewer" as const });
-const CHUNK_BYTES = 64 * 1024;
-let lastContext: CallContext | undefined;
-let writtenChunks = 0;
-let readChunks = 0;
-let readerMayGo = Promise.withResolvers<void>();
-
-/** Real methods of the contract whose handlers say what came in; every other method answers with its own name. */
-function handlers(): object {
-  const all = Object.fromEntries(
-    Object.entries(ComputeServiceService).map(([name, method]) => {
-      const handler = () => Promise.reject(new Error(`${name} is not part of this test`));
-      const wrap = method.requestStream
-        ? method.responseStream
-          ? bidi
-          : clientStream
-        : method.responseStream
-          ? serverStream
-          : unary;
-      return [name, (wrap as (options: object) => unknown)({ access: viewer, handler })];
-    }),
-  );
-  return {
-    ...all,
-    getInstance: unary<{ name: string }, Instance>({
-      access: viewer,
-      async handler({ name }, ctx) {
-        lastContext = ctx;
-        if (name === "hang") {
-          await new Promise((_resolve, reject) =>
-            ctx.signal.addEventListener("abort", () => reject(ctx.signal.reason)),
-          );
-        }
-        if (name === "bad") throw invalidArgument([{ field: "name", description: "is bad" }]);
-        return Instance.fromPartial({ meta: { name } });
-      },
-    }),
-    copyFromInstance: serverStream<{ name: string }, { data: Buffer }>({
-      access: viewer,
-      async handler({ name }, ctx, sink) {
-        lastContext = ctx;
-        for (let i = 0; i < Number(name); i += 1) {
-          await sink.write({ data: Buffer.alloc(CHUNK_BYTES, i) });
-          writtenChunks += 1;
-        }
-      },
-    }),
-    copyToInstance: clientStream<{ part?: { value: unknown } }, object>({
-      access: viewer,
-      async handler(messages) {
-        readChunks = 0;
-        for await (const _ of messages) {
-          readChunks += 1;
-          await readerMayGo.promise;
-        }
-        return CopyToInstanceResponse.fromPartial({});
-      },
-    }),
-    execInstance: bidi<object, object>({
-      access: viewer,
-      async handler(messages, _ctx, sink) {
-        let count = 0;
-        for await (const _ of messages) {
-          count += 1;
-          await sink.write({ output: { $case: "stdout", value: Buffer.from(String(count)) } });
-        }
-      },
-    }),
-  };
-}
-
-const operations = Object.fromEntries(
-  Object.keys(OperationsService).map((name) => [
-    name,
-    unary<{ name: string }, unknown>({
-      access: viewer,
-      handler: async ({ name: operation }) =>
-        name === "listOperations"
-          ? ListOperationsResponse.fromPartial({})
-          : Operation.fromPartial({ name: operation, done: true }),
-    }),
-  ]),
-);
-
 let fixture: Fixture;
 let service: GrpcServer;
 let proxy: GrpcServer;
@@ -124,8 +32,8 @@ let services: Parameters<Fixture["serve"]>[0]["services"];
 before(async () => {
   fixture = await createFixture();
   services = [
-    { definition: ComputeServiceService, handlers: handlers() },
-    { definition: OperationsService, handlers: operations },
+    { definition: ComputeServiceService, handlers: computeHandlers() },
+    { definition: OperationsService, handlers: operationsHandlers },
   ];
   service = await fixture.serve({ services });
   userTls = await fixture.tls("gateway");
@@ -158,9 +66,9 @@ function bearer(): Metadata {
 test("unary: answer, peer and identity of the user", async () => {
   const answer = await call(client, "getInstance", { name: "projects/p/instances/i" }, { token });
   assert.equal(answer.meta?.name, "projects/p/instances/i");
-  assert.equal(lastContext?.principal.subject, "ann");
-  assert.match(lastContext?.peer ?? "", /^127\.0\.0\.1:\d+$/);
-  assert.ok(lastContext && lastContext.deadline < Infinity);
+  assert.equal(seen.lastContext?.principal.subject, "ann");
+  assert.match(seen.lastContext?.peer ?? "", /^127\.0\.0\.1:\d+$/);
+  assert.ok(seen.lastContext && seen.lastContext.deadline < Infinity);
 });
 
 test("unary: status details come through", async () => {
@@ -175,16 +83,16 @@ test("deadline and cancellation come through", async () => {
   await assert.rejects(call(client, "getInstance", { name: "hang" }, { token, timeoutMs: 150 }), {
     code: Code.DEADLINE_EXCEEDED,
   });
-  await until(() => lastContext?.signal.aborted === true);
-  lastContext = undefined;
+  await until(() => seen.lastContext?.signal.aborted === true);
+  seen.lastContext = undefined;
   const controller = new AbortController();
   const rejected = assert.rejects(call(client, "getInstance", { name: "hang" }, { token, signal: controller.signal }), {
     code: Code.CANCELLED,
   });
-  await until(() => lastContext !== undefined);
+  await until(() => seen.lastContext !== undefined);
   controller.abort();
   await rejected;
-  await until(() => lastContext?.signal.aborted === true);
+  await until(() => seen.lastContext?.signal.aborted === true);
 });
 
 test("no token, a bad token, or a claim to be forwarded: refused at the proxy", async () => {
@@ -198,7 +106,7 @@ test("no token, a bad token, or a claim to be forwarded: refused at the proxy", 
   metadata.set("gantry-peer", "192.0.2.1:1");
   await assert.rejects(call(client, "getInstance", { name: "x" }, { metadata }), { reason: "TOKEN_MISSING" });
   await call(client, "getInstance", { name: "x" }, { token, metadata });
-  assert.match(lastContext?.peer ?? "", /^127\.0\.0\.1:/, "the client's own word is not taken");
+  assert.match(seen.lastContext?.peer ?? "", /^127\.0\.0\.1:/, "the client's own word is not taken");
   assert.equal(fixture.lines.slice(count).filter((line) => line["msg"] === "call refused").length, 3);
 });
 
@@ -213,19 +121,22 @@ test("server stream: whole, in order", async () => {
 });
 
 test("server stream: a reader that stops makes the service stop, not the memory grow", async () => {
-  writtenChunks = 0;
+  seen.writtenChunks = 0;
   const running = client.copyFromInstance({ name: "4000", path: "" }, bearer());
   // Reading has begun when it stops: grpc-js holds back nothing from a client that never began.
   running.once("data", () => running.pause());
   let previous = -1;
   // Until nothing moves any more.
   await until(async () => {
-    const still = writtenChunks === previous && writtenChunks > 0;
-    previous = writtenChunks;
+    const still = seen.writtenChunks === previous && seen.writtenChunks > 0;
+    previous = seen.writtenChunks;
     await new Promise((resolve) => setTimeout(resolve, 100));
     return still;
   });
-  assert.ok(writtenChunks < 200, `${writtenChunks} of 4000 chunks were taken for a reader that does not read`);
+  assert.ok(
+    seen.writtenChunks < 200,
+    `${seen.writtenChunks} of 4000 chunks were taken for a reader that does not read`,
+  );
   let got = 1;
   running.on("data", () => (got += 1));
   running.resume();
@@ -234,8 +145,8 @@ test("server stream: a reader that stops makes the service stop, not the memory 
 });
 
 test("client stream: a service that reads slowly makes the sender stop", async () => {
-  readChunks = 0;
-  readerMayGo = Promise.withResolvers();
+  seen.readChunks = 0;
+  seen.readerMayGo = Promise.withResolvers();
   const result = Promise.withResolvers<void>();
   const running = client.copyToInstance(bearer(), {}, (error) => (error ? result.reject(error) : result.resolve()));
   const data = { part: { $case: "data" as const, value: Buffer.alloc(CHUNK_BYTES) } };
@@ -252,9 +163,9 @@ test("client stream: a service that reads slowly makes the sender stop", async (
     return still;
   });
   assert.ok(acknowledged < 200, `${acknowledged} of ${TOTAL} chunks went out to a service that does not read`);
-  readerMayGo.resolve();
+  seen.readerMayGo.resolve();
   await result.promise;
-  assert.equal(readChunks, TOTAL);
+  assert.equal(seen.readChunks, TOTAL);
 });
 
 test("bidi: answers come while the client goes on", async () => {
@@ -317,8 +228,8 @@ test("a service that is down is named, and found again", async () => {
   const through = connectClient(ComputeServiceClient, second.address, fixture.userCredentials());
   await call(through, "getInstance", { name: "x" }, { token });
   const lost = assert.rejects(call(through, "getInstance", { name: "hang" }, { token }), { code: Code.UNAVAILABLE });
-  lastContext = undefined;
-  await until(() => lastContext !== undefined);
+  seen.lastContext = undefined;
+  await until(() => seen.lastContext !== undefined);
   other.close();
   await lost;
   await assert.rejects(call(through, "getInstance", { name: "x" }, { token }), {
@@ -379,7 +290,7 @@ test("a handler passes its call on to another host", async () => {
   });
   const through = connectClient(ComputeServiceClient, front.address, userTls.channelCredentials());
   assert.equal((await call(through, "getInstance", { name: "x" }, { token })).meta?.name, "x");
-  assert.equal(lastContext?.principal.subject, "ann", "the user's token goes along");
+  assert.equal(seen.lastContext?.principal.subject, "ann", "the user's token goes along");
   await assert.rejects(call(through, "getInstance", { name: "bad" }, { token }), {
     violations: [{ field: "name", description: "is bad" }],
   });
@@ -387,10 +298,10 @@ test("a handler passes its call on to another host", async () => {
   for await (const _ of stream(through, "copyFromInstance", { name: "50", path: "" }, { token })) chunks += 1;
   assert.equal(chunks, 50);
   // Leaving early ends it over there too.
-  writtenChunks = 0;
+  seen.writtenChunks = 0;
   for await (const _ of stream(through, "copyFromInstance", { name: "100000", path: "" }, { token })) break;
-  await until(() => lastContext?.signal.aborted === true);
-  readerMayGo.resolve();
+  await until(() => seen.lastContext?.signal.aborted === true);
+  seen.readerMayGo.resolve();
   await new Promise<void>((resolve, reject) => {
     const up = through.copyToInstance(bearer(), {}, (error) => (error ? reject(error) : resolve()));
     for (let i = 0; i < 100; i += 1) up.write({ part: { $case: "data", value: Buffer.alloc(CHUNK_BYTES) } } as never);
