@@ -23,6 +23,8 @@ export interface ComputeContext {
   readonly observations: ObservationSource;
   readonly usage: UsageSampler;
   readonly streams: StreamContext;
+  /** Whether this process does its host's work: of several on one host, one does. */
+  readonly isActive: () => boolean;
   /** Held while an instance is placed and written, so that each choice sees the one before. */
   readonly admission: Mutex;
   /** Aborts when the process stops. */

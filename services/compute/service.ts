@@ -103,6 +103,7 @@ export async function createComputeService(main: MainContext<ComputeConfig>): Pr
     tools,
     observations: set,
     usage,
+    isActive: () => worker.active,
     streams: { host, store, engine, meter, peers },
     admission: new Mutex({ waitingMax: config.admissionsWaitingMax, limitName: "GANTRY_ADMISSIONS_WAITING_MAX" }),
     signal,

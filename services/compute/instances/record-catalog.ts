@@ -1,6 +1,9 @@
 import type { Kind, Resource } from "../../common/store/api.ts";
 import type { StoreHandle } from "../../common/store/store.ts";
 
+/** Deletions remembered: what is read or written at the same moment comes a moment later, not thousands of deletions later. */
+const DELETIONS_MAX = 1_000;
+
 /**
  * Every record of a kind, in memory and a moment behind the store: for what is asked often and need not be exact. What must be exact is read in
  * a transaction instead.
@@ -8,6 +11,8 @@ import type { StoreHandle } from "../../common/store/store.ts";
 export class RecordCatalog<T extends Resource> {
   readonly #kind: Kind<T>;
   readonly #records = new Map<string, T>();
+  /** Revision of the last deletion by name, the latest ones. */
+  readonly #deletions = new Map<string, bigint>();
   readonly #listeners = new Set<(record: T, deleted: boolean) => void>();
   readonly #stops: (() => void)[] = [];
 
@@ -20,8 +25,10 @@ export class RecordCatalog<T extends Resource> {
     this.#stops.push(
       store.onChange((change) => {
         if (change.kind !== this.#kind.name) return;
-        if (change.deleted) this.#remove(change.name);
-        else this.#set(this.#kind.message.decode(change.bytes));
+        if (change.deleted) {
+          this.#rememberDeletion(change.name, change.revision);
+          this.#remove(change.name);
+        } else this.#set(this.#kind.message.decode(change.bytes));
       }),
       store.onRebuilt(() => void this.#reload(store).catch(onError)),
     );
@@ -40,10 +47,11 @@ export class RecordCatalog<T extends Resource> {
     return this.#records.values();
   }
 
-  /** What this process has written or read itself: the store's own word comes a moment later. */
+  /** What this process has written or read itself: the store's own word comes a moment later, or has come already. */
   note(record: T): void {
-    const known = this.#records.get(record.meta!.name);
-    if (!known || known.meta!.version < record.meta!.version) this.#set(record);
+    const { name, version } = record.meta!;
+    const latest = this.#records.get(name)?.meta!.version ?? this.#deletions.get(name);
+    if (latest === undefined || latest < version) this.#set(record);
   }
 
   onChange(listener: (record: T, deleted: boolean) => void): () => void {
@@ -59,6 +67,12 @@ export class RecordCatalog<T extends Resource> {
       this.note(record);
     }
     for (const [name, record] of before) if (this.#records.get(name) === record) this.#remove(name);
+  }
+
+  #rememberDeletion(name: string, revision: bigint): void {
+    this.#deletions.delete(name);
+    this.#deletions.set(name, revision);
+    if (this.#deletions.size > DELETIONS_MAX) this.#deletions.delete(this.#deletions.keys().next().value!);
   }
 
   #set(record: T): void {

@@ -24,6 +24,7 @@ export class HostCatalog extends RecordCatalog<Host> {
       if (host.meta?.name === name && isKnown(host)) resolve();
     });
     until.addEventListener("abort", () => resolve(), { once: true });
+    if (until.aborted) resolve();
     try {
       await promise;
     } finally {

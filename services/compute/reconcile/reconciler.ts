@@ -2,7 +2,7 @@ import type { Logger } from "pino";
 import { findContainer } from "../../common/engine/api/containers.ts";
 import { identityOf, KIND_INSTANCE, LABEL_UID } from "../../common/engine/labels.ts";
 import { type ContainerState, containerFromInspect } from "../../common/engine/state.ts";
-import { GantryError } from "../../common/errors/errors.ts";
+import { GantryError, operationInProgress } from "../../common/errors/errors.ts";
 import type { Operations } from "../../common/jobs/api.ts";
 import { formatEngineName } from "../../common/names/engine-names.ts";
 import { idOf, projectOf } from "../../common/names/resource-names.ts";
@@ -31,7 +31,6 @@ const RETRY_INTERVAL_MS = 500;
 const SETTLE_MS = 200;
 /** No instance's name. */
 const STRAYS = "strays";
-/** Nothing is concluded from what was not there a moment ago. */
 const INSPECT_TIMEOUT_MS = 10_000;
 
 /**
@@ -71,8 +70,9 @@ export class Reconciler {
         if (state === "live") this.#everything();
       }),
       tools.catalog.onChange((instance, deleted) => {
-        const { name, host, operation } = instance.meta!;
-        if (!deleted && host === tools.host && operation === "") this.#later(name, SETTLE_MS);
+        const { name, uid, host, operation } = instance.meta!;
+        if (deleted) this.#backoff.forget(uid);
+        else if (host === tools.host && operation === "") this.#later(name, SETTLE_MS);
       }),
     ];
     const timers = [
@@ -119,7 +119,7 @@ export class Reconciler {
     this.#due.set(STRAYS, setTimeout(again, STRAY_GRACE_MS + SETTLE_MS));
   }
 
-  /** Once per instance: an earlier time wins. */
+  /** Once per instance: what is due already stays as it is. */
   #later(name: string, waitMs: number): void {
     if (this.#due.has(name)) return;
     const timer = setTimeout(() => {
@@ -193,6 +193,8 @@ export class Reconciler {
         const instance = await tx.need(instanceKind, name);
         const { meta } = instance;
         if (meta?.uid !== uid || meta.generation !== generation) throw changedMeanwhile(name);
+        // A deletion takes over from what runs: not from one that a user has asked for since.
+        if (meta.operation !== "") throw operationInProgress(name, meta.operation);
         tx.put(instanceKind, instance);
         return instance;
       },

@@ -1,6 +1,7 @@
 import type { CreateInstanceRequest } from "../../../proto/gen/gantry/compute/v1/compute.ts";
 import { Instance, InstanceSpec, InstanceState } from "../../../proto/gen/gantry/compute/v1/instance.ts";
 import type { Operation } from "../../../proto/gen/google/longrunning/operations.ts";
+import { LABEL_NAME } from "../../common/engine/labels.ts";
 import { alreadyExists, resourceExhausted } from "../../common/errors/errors.ts";
 import { checkId } from "../../common/names/ids.ts";
 import { checkName, PROJECT, projectOf } from "../../common/names/resource-names.ts";
@@ -88,11 +89,11 @@ async function check(compute: ComputeContext, request: CreateInstanceRequest, ca
   const inSpec = checkSpec(asked, rules);
   found.addAll(inSpec);
   const spec = withDefaults(asked, { id: instanceId, defaultImage: config.instanceImage });
-  if (!inSpec.some(({ field }) => field === "instance.spec.image")) {
+  if (!isElsewhere(spec, tools.host) && !inSpec.some(({ field }) => field === "instance.spec.image")) {
     const problem = await imageProblem(tools, spec.image, call.signal);
     if (problem !== undefined) found.add("instance.spec.image", problem);
   }
-  checkNetworksExist(compute, spec, found);
+  checkNetworksExist(compute, spec, projectOf(parent), found);
   return {
     name: `${parent}/instances/${instanceId}`,
     labels: instance?.meta?.labels ?? {},
@@ -102,12 +103,25 @@ async function check(compute: ComputeContext, request: CreateInstanceRequest, ca
   };
 }
 
-/** On this host, as it is observed; another host's job looks for itself before it makes anything. */
-function checkNetworksExist({ tools }: ComputeContext, spec: InstanceSpec, found: Violations): void {
-  const known = new Set(tools.observer.all("network").map((network) => network.name));
+/**
+ * On this host, as it is observed; another host's job looks for itself before it makes anything. A network that Gantry made for a project is
+ * there for that project alone.
+ */
+function checkNetworksExist({ tools }: ComputeContext, spec: InstanceSpec, project: string, found: Violations): void {
+  if (isElsewhere(spec, tools.host)) return;
+  const known = new Set<string>();
+  for (const { name, labels } of tools.observer.all("network")) {
+    const owner = projectOf(labels[LABEL_NAME] ?? "");
+    if (owner === "" || owner === project) known.add(name);
+  }
   for (const [i, name] of spec.networks.entries()) {
     found.check(known.has(name), `instance.spec.networks[${i}]`, `there is no network "${name}"`);
   }
+}
+
+/** What it asks for by name says nothing of another host. */
+function isElsewhere({ placement }: InstanceSpec, host: string): boolean {
+  return placement !== undefined && placement.host !== "" && placement.host !== host;
 }
 
 /** Refuses or writes. In the transaction, so that a repeated request gets its first answer whatever has become of the realm since. */
@@ -119,8 +133,9 @@ async function admit(compute: ComputeContext, tx: Transaction, wanted: Wanted): 
   if (project.spec?.instancesMax) tx.put(projectKind, project);
   tx.create(instanceKind, instance);
   const { host, uid } = instance.meta!;
-  const { tools } = compute;
-  const ipv4 = host === tools.host ? tools.network.reserveNow(uid) : undefined;
+  const { tools, isActive } = compute;
+  // The addresses of a host are given out by one process.
+  const ipv4 = host === tools.host && isActive() ? tools.network.reserveNow(uid) : undefined;
   if (ipv4 !== undefined) instance.reservation = { ipv4, gpus: [] };
   return instance;
 }

@@ -1,6 +1,7 @@
 import type { DeleteProjectRequest } from "../../../proto/gen/gantry/compute/v1/compute.ts";
 import type { Empty } from "../../../proto/gen/google/protobuf/empty.ts";
-import { failedPrecondition } from "../../common/errors/errors.ts";
+import { status as Code } from "@grpc/grpc-js";
+import { failedPrecondition, GantryError } from "../../common/errors/errors.ts";
 import { DEFAULT_PROJECT } from "../../common/names/engine-names.ts";
 import { checkEtag } from "../../common/names/etag.ts";
 import { parseName, PROJECT } from "../../common/names/resource-names.ts";
@@ -28,7 +29,11 @@ export function deleteProject({ store }: ComputeContext) {
       if (content === undefined) {
         await store.transact(
           async (tx) => {
-            if (await tx.get(projectKind, name)) tx.delete(projectKind, name);
+            const record = await tx.get(projectKind, name);
+            if (!record) return;
+            // Another deletion, made at the same time, has taken the mark away: something may have been created since.
+            if (!record.meta?.deleteTime) throw changedMeanwhile(name);
+            tx.delete(projectKind, name);
           },
           { durable: true },
         );
@@ -38,6 +43,10 @@ export function deleteProject({ store }: ComputeContext) {
       throw failedPrecondition("PROJECT_NOT_EMPTY", `${name} still has ${content}`, { name, content });
     },
   });
+}
+
+function changedMeanwhile(name: string): GantryError {
+  return new GantryError(Code.ABORTED, `${name} was changed by another: try again`, { reason: "CONFLICT" });
 }
 
 /** Name of something of that kind that the project has. */

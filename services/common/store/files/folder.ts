@@ -1,12 +1,13 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { RecordFile } from "./format.ts";
 import { decodeFile } from "./format.ts";
 
 const SUFFIX = ".pb";
-/** Another process's temporary file may be in use: only those that begin with this process's mark are ever touched again. */
+/** Another process's temporary file may be in use, but not for that long. */
 const TEMPORARY = ".tmp";
+const TEMPORARY_AGE_MAX_MS = 600_000;
 const READ_PARALLEL = 32;
 
 /** The folder `records/<service>`: one file per uid, each whole or absent. */
@@ -17,14 +18,22 @@ export class RecordFolder {
     this.path = path;
   }
 
-  /** Reads every file; damaged ones are set aside under another name and given to `onDamaged`. */
+  /** Reads every file; damaged ones are set aside under another name and given to `onDamaged`. What killed processes left goes. */
   async readAll(onFile: (file: RecordFile) => void, onDamaged: (file: string, error: Error) => void): Promise<void> {
     await mkdir(this.path, { recursive: true, mode: 0o700 });
-    const names = (await readdir(this.path)).filter((name) => name.endsWith(SUFFIX));
+    const all = await readdir(this.path);
+    for (const name of all) if (name.endsWith(TEMPORARY)) await this.#removeOld(name);
+    const names = all.filter((name) => name.endsWith(SUFFIX));
     for (let at = 0; at < names.length; at += READ_PARALLEL) {
       const batch = names.slice(at, at + READ_PARALLEL);
       await Promise.all(batch.map((name) => this.#readOne(name, onFile, onDamaged)));
     }
+  }
+
+  async #removeOld(name: string): Promise<void> {
+    const path = join(this.path, name);
+    const found = await stat(path).catch(absent);
+    if (found && Date.now() - found.mtimeMs > TEMPORARY_AGE_MAX_MS) await rm(path, { force: true });
   }
 
   async #readOne(
