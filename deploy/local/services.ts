@@ -13,6 +13,12 @@ const MAINS: Record<ServiceName, string> = { compute: "services/compute/main.ts"
 /** MiB of one half of V8's young generation (16 by default): a service that rests should be small. */
 const YOUNG_GENERATION_MIB = 4;
 
+/**
+ * Of Gantry's own processes and its Redis: what is asked of them is little work for the processor, but somebody waits for it, also while
+ * a hundred containers start. The engine and the containers keep theirs.
+ */
+export const CONTROL_PLANE_NICE = -10;
+
 export interface ServiceOptions {
   dataDir: string;
   hostName: string;
@@ -50,6 +56,7 @@ export function serviceProgram(name: ServiceName, options: ServiceOptions): Prog
     stopSignal: "SIGTERM",
     stopTimeoutMs: STOP_TIMEOUT_MS,
     orphanSignal: options.orphanSignal,
+    nice: CONTROL_PLANE_NICE,
     ...(options.inheritFd === undefined ? {} : { inheritFd: options.inheritFd }),
   };
 }

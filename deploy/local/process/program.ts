@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
+import { setNiceness } from "./priority.ts";
 import { waitUntil } from "./wait-until.ts";
 
 export interface ProgramSpec {
@@ -19,6 +20,8 @@ export interface ProgramSpec {
   orphanSignal: NodeJS.Signals;
   /** An open file that it inherits as descriptor 3. */
   inheritFd?: number;
+  /** Below 0: it gets the processor before others, where we are root. */
+  nice?: number;
 }
 
 export interface Exit {
@@ -86,6 +89,7 @@ export class Program {
         child.once("spawn", resolve);
         child.once("error", (error) => reject(new StartError(`${spec.name}: ${error.message}`, undefined, error)));
       });
+      if (spec.nice !== undefined) setNiceness(child.pid!, spec.nice);
       return new Program(spec, child);
     } finally {
       closeSync(log);

@@ -2,6 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { createConnection } from "node:net";
 import { join } from "node:path";
 import { programPath } from "../process/find-program.ts";
+import { CONTROL_PLANE_NICE } from "../services.ts";
 import type { ProgramSpec } from "../process/program.ts";
 
 export interface PrivateRedisOptions {
@@ -43,6 +44,7 @@ export async function preparePrivateRedis(options: PrivateRedisOptions): Promise
       stopSignal: "SIGTERM",
       stopTimeoutMs: STOP_TIMEOUT_MS,
       orphanSignal: options.orphanSignal,
+      nice: CONTROL_PLANE_NICE,
       ...(options.inheritFd === undefined ? {} : { inheritFd: options.inheritFd }),
     },
   };

@@ -22,6 +22,8 @@ import { LABEL_NAME } from "../../../../services/common/engine/labels.ts";
 import { GantryError } from "../../../../services/common/errors/errors.ts";
 import { fromRpcStatus } from "../../../../services/common/errors/status.ts";
 import { call, type CallSettings, connectClient } from "../../../../services/common/rpc/client.ts";
+import { setNiceness } from "../../../../deploy/local/process/priority.ts";
+import { CONTROL_PLANE_NICE } from "../../../../deploy/local/services.ts";
 import { registerProcess, testFolder, type TestFolder } from "../../../support/cleanup.ts";
 import { sharedEngine } from "../../../support/engine.ts";
 import { startRedis, type TestRedis } from "../../../support/redis.ts";
@@ -114,6 +116,8 @@ export class TestCompute implements AsyncDisposable {
   async startProcess(): Promise<void> {
     const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", MAIN], {
       stdio: ["ignore", "pipe", "pipe"],
+      // A session and a niceness of its own, as `npm start` gives it.
+      detached: true,
       env: {
         PATH: process.env["PATH"] ?? "",
         GANTRY_HOST_NAME: this.host,
@@ -128,6 +132,7 @@ export class TestCompute implements AsyncDisposable {
       },
     });
     this.#process = child;
+    setNiceness(child.pid!, CONTROL_PLANE_NICE);
     const registered = registerProcess(child.pid!);
     child.once("exit", () => registered.forget());
     this.address = await this.#ready(child);
