@@ -1,13 +1,13 @@
-import type {
-  CopyFromInstanceRequest,
-  CopyFromInstanceResponse,
+import {
+  ComputeServiceService,
+  type CopyFromInstanceRequest,
+  type CopyFromInstanceResponse,
 } from "../../../proto/gen/gantry/compute/v1/compute.ts";
 import { INSTANCE, parseName } from "../../common/names/resource-names.ts";
 import { serverStream } from "../../common/rpc/wrappers.ts";
 import { instanceKind } from "../kinds.ts";
 import { checkPath } from "../streams/check-path.ts";
 import type { StreamContext } from "../streams/context.ts";
-import { forwardResponses } from "../streams/forward.ts";
 import { locateContainer } from "../streams/locate.ts";
 import { copyFrom } from "../streams/transfer.ts";
 
@@ -19,11 +19,8 @@ export const copyFromInstance = (ctx: StreamContext) =>
       checkPath("path", request.path);
       const instance = await ctx.store.need(instanceKind, request.name);
       const { host } = instance.meta!;
-      if (host !== ctx.host) {
-        const peer = await ctx.peers.find(host, call);
-        const forwarded = peer.client.copyFromInstance(request, peer.metadata, peer.options);
-        return forwardResponses(forwarded, sink, call.signal);
-      }
+      if (host !== ctx.host)
+        return ctx.peers.stream(host, call, ComputeServiceService.copyFromInstance, [request], sink);
       const container = await locateContainer(ctx.engine, instance, call.signal);
       await copyFrom(ctx.engine, container.Id, request.path, (data) => sink.write({ data }), call.signal);
     },

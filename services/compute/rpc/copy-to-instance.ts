@@ -1,7 +1,8 @@
-import type {
-  CopyTarget,
-  CopyToInstanceRequest,
-  CopyToInstanceResponse,
+import {
+  ComputeServiceService,
+  type CopyTarget,
+  type CopyToInstanceRequest,
+  type CopyToInstanceResponse,
 } from "../../../proto/gen/gantry/compute/v1/compute.ts";
 import { invalidArgument } from "../../common/errors/errors.ts";
 import { INSTANCE, parseName } from "../../common/names/resource-names.ts";
@@ -10,7 +11,6 @@ import { clientStream } from "../../common/rpc/wrappers.ts";
 import { instanceKind } from "../kinds.ts";
 import { checkPath } from "../streams/check-path.ts";
 import type { StreamContext } from "../streams/context.ts";
-import { forwardRequests } from "../streams/forward.ts";
 import { locateContainer } from "../streams/locate.ts";
 import { copyTo } from "../streams/transfer.ts";
 
@@ -30,12 +30,7 @@ export const copyToInstance = (ctx: StreamContext) =>
       const rest: AsyncIterable<CopyToInstanceRequest> = { [Symbol.asyncIterator]: () => requests };
       const { host } = instance.meta!;
       if (host !== ctx.host) {
-        const peer = await ctx.peers.find(host, call);
-        return forwardRequests<CopyToInstanceRequest, CopyToInstanceResponse>(
-          (callback) => peer.client.copyToInstance(peer.metadata, peer.options, callback),
-          withFirst(first.value, rest),
-          call.signal,
-        );
+        return ctx.peers.one(host, call, ComputeServiceService.copyToInstance, withFirst(first.value, rest));
       }
       const container = await locateContainer(ctx.engine, instance, call.signal);
       return { bytes: BigInt(await copyTo(ctx.engine, container.Id, target.path, parts(rest), call.signal)) };

@@ -1,4 +1,8 @@
-import type { ExecInstanceRequest, ExecInstanceResponse } from "../../../proto/gen/gantry/compute/v1/compute.ts";
+import {
+  ComputeServiceService,
+  type ExecInstanceRequest,
+  type ExecInstanceResponse,
+} from "../../../proto/gen/gantry/compute/v1/compute.ts";
 import { invalidArgument } from "../../common/errors/errors.ts";
 import { INSTANCE, parseName } from "../../common/names/resource-names.ts";
 import { withFirst } from "../../common/rpc/streams.ts";
@@ -7,7 +11,6 @@ import { instanceKind } from "../kinds.ts";
 import type { StreamContext } from "../streams/context.ts";
 import { exec, type ExecInput, type ExecOutput } from "../streams/exec.ts";
 import { execOptions, inputOf, startOf } from "../streams/exec-request.ts";
-import { forwardBidi } from "../streams/forward.ts";
 import { checkRunning, locateContainer } from "../streams/locate.ts";
 
 export const execInstance = (ctx: StreamContext) =>
@@ -24,9 +27,7 @@ export const execInstance = (ctx: StreamContext) =>
       const rest: AsyncIterable<ExecInstanceRequest> = { [Symbol.asyncIterator]: () => requests };
       const { host } = instance.meta!;
       if (host !== ctx.host) {
-        const peer = await ctx.peers.find(host, call);
-        const forwarded = peer.client.execInstance(peer.metadata, peer.options);
-        return forwardBidi(forwarded, withFirst(first.value, rest), sink, call.signal);
+        return ctx.peers.stream(host, call, ComputeServiceService.execInstance, withFirst(first.value, rest), sink);
       }
       const container = await locateContainer(ctx.engine, instance, call.signal);
       checkRunning(start.name, container);

@@ -1,11 +1,11 @@
-import type {
-  GetInstanceDockerEnvRequest,
-  GetInstanceDockerEnvResponse,
+import {
+  ComputeServiceService,
+  type GetInstanceDockerEnvRequest,
+  type GetInstanceDockerEnvResponse,
 } from "../../../proto/gen/gantry/compute/v1/compute.ts";
 import { InstanceState } from "../../../proto/gen/gantry/compute/v1/instance.ts";
 import { failedPrecondition } from "../../common/errors/errors.ts";
 import { INSTANCE } from "../../common/names/resource-names.ts";
-import { call as callPeer } from "../../common/rpc/client.ts";
 import { unary } from "../../common/rpc/wrappers.ts";
 import type { ComputeContext } from "../context.ts";
 import { hasInnerEngine } from "../instances/defaults.ts";
@@ -25,8 +25,7 @@ export function getInstanceDockerEnv(compute: ComputeContext) {
       const instance = await store.need(instanceKind, name);
       const { host, uid } = instance.meta!;
       if (host !== tools.host) {
-        const peer = await streams.peers.find(host, call);
-        return callPeer(peer.client, "getInstanceDockerEnv", request, { metadata: peer.metadata, signal: call.signal });
+        return streams.peers.one(host, call, ComputeServiceService.getInstanceDockerEnv, [request]);
       }
       if (!hasInnerEngine(instance.spec!)) {
         throw failedPrecondition("NO_INNER_ENGINE", `${name} has no Docker engine inside`, { name });

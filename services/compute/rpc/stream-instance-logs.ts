@@ -1,4 +1,5 @@
 import {
+  ComputeServiceService,
   LogStream,
   type StreamInstanceLogsRequest,
   type StreamInstanceLogsResponse,
@@ -10,7 +11,6 @@ import { Violations } from "../../common/names/violations.ts";
 import { serverStream } from "../../common/rpc/wrappers.ts";
 import { instanceKind } from "../kinds.ts";
 import type { StreamContext } from "../streams/context.ts";
-import { forwardResponses } from "../streams/forward.ts";
 import { locateContainer } from "../streams/locate.ts";
 
 export const LOG_TAIL_MAX = 100_000;
@@ -29,11 +29,8 @@ export const streamInstanceLogs = (ctx: StreamContext) =>
       bad.throwIfAny();
       const instance = await ctx.store.need(instanceKind, name);
       const { host } = instance.meta!;
-      if (host !== ctx.host) {
-        const peer = await ctx.peers.find(host, call);
-        const forwarded = peer.client.streamInstanceLogs(request, peer.metadata, peer.options);
-        return forwardResponses(forwarded, sink, call.signal);
-      }
+      if (host !== ctx.host)
+        return ctx.peers.stream(host, call, ComputeServiceService.streamInstanceLogs, [request], sink);
       const container = await locateContainer(ctx.engine, instance, call.signal);
       const options = { follow, tail, since: sinceTime, tty: container.Config.Tty, signal: call.signal };
       for await (const batch of readLogs(ctx.engine, container.Id, options)) {

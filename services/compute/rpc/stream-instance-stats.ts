@@ -1,4 +1,7 @@
-import type { StreamInstanceStatsRequest } from "../../../proto/gen/gantry/compute/v1/compute.ts";
+import {
+  ComputeServiceService,
+  type StreamInstanceStatsRequest,
+} from "../../../proto/gen/gantry/compute/v1/compute.ts";
 import type { InstanceUsage } from "../../../proto/gen/gantry/compute/v1/instance.ts";
 import { INSTANCE, parseName } from "../../common/names/resource-names.ts";
 import { Violations } from "../../common/names/violations.ts";
@@ -6,7 +9,6 @@ import { serverStream } from "../../common/rpc/wrappers.ts";
 import { durationMs } from "../instances/duration.ts";
 import { instanceKind } from "../kinds.ts";
 import type { StreamContext } from "../streams/context.ts";
-import { forwardResponses } from "../streams/forward.ts";
 import { checkRunning, locateContainer } from "../streams/locate.ts";
 import { stats } from "../streams/stats.ts";
 
@@ -24,11 +26,8 @@ export const streamInstanceStats = (ctx: StreamContext) =>
       bad.throwIfAny();
       const instance = await ctx.store.need(instanceKind, request.name);
       const { host } = instance.meta!;
-      if (host !== ctx.host) {
-        const peer = await ctx.peers.find(host, call);
-        const forwarded = peer.client.streamInstanceStats(request, peer.metadata, peer.options);
-        return forwardResponses(forwarded, sink, call.signal);
-      }
+      if (host !== ctx.host)
+        return ctx.peers.stream(host, call, ComputeServiceService.streamInstanceStats, [request], sink);
       const container = async () => {
         const found = await locateContainer(ctx.engine, instance, call.signal);
         checkRunning(request.name, found);

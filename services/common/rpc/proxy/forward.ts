@@ -4,13 +4,16 @@ import type { CallContext, Sink } from "../call.ts";
 import { abortError } from "../client.ts";
 import { forwardedMetadata, openRaw, type RawStream } from "./raw.ts";
 
+/** What of a call goes along. */
+export type ForwardedCall = Pick<CallContext, "signal" | "deadline" | "method" | "peer" | "metadata">;
+
 /**
  * Passes a call that one of our handlers got on to the same method of another process, under the user's own token: each of `messages` goes
  * there, each answer to `answer`, undecoded. Deadline and cancellation go with it. Throws the GantryError that came back.
  */
 export async function forward<Req>(
   client: Client,
-  ctx: CallContext,
+  ctx: ForwardedCall,
   method: Pick<MethodDefinition<Req, never>, "requestSerialize">,
   messages: AsyncIterable<Req> | Iterable<Req>,
   answer: (bytes: Buffer) => Promise<void>,
@@ -42,7 +45,7 @@ export async function forward<Req>(
 /** For calls that answer with a stream. */
 export function forwardStream<Req, Res>(
   client: Client,
-  ctx: CallContext,
+  ctx: ForwardedCall,
   method: Pick<MethodDefinition<Req, never>, "requestSerialize">,
   messages: AsyncIterable<Req> | Iterable<Req>,
   sink: Sink<Res>,
@@ -53,7 +56,7 @@ export function forwardStream<Req, Res>(
 /** For calls that answer once. */
 export async function forwardOne<Req, Res>(
   client: Client,
-  ctx: CallContext,
+  ctx: ForwardedCall,
   method: Pick<MethodDefinition<Req, Res>, "requestSerialize" | "responseDeserialize">,
   messages: AsyncIterable<Req> | Iterable<Req>,
 ): Promise<Res> {
