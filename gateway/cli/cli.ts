@@ -56,12 +56,6 @@ export class Cli {
     return this.#options().project ?? this.context.project ?? "default";
   }
 
-  /** NOT_FOUND where the project does not exist. */
-  async checkProject(): Promise<void> {
-    const { compute } = this.connection;
-    await this.connection.call(compute, compute.getProject, { name: `projects/${this.project}` });
-  }
-
   get format(): OutputFormat {
     return parseFormat(this.#options().output ?? "table");
   }

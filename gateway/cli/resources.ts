@@ -278,13 +278,6 @@ export function findKind(word: string): ResourceKind<any> {
 export async function listAll<T>(kind: ResourceKind<T>, connection: Connection, query: ListQuery): Promise<T[]> {
   if (kind.singular === "operation" && query.labelSelector !== "") throw new UsageError("operations have no labels");
   const items: T[] = [];
-  if (kind.singular === "operation" && query.allProjects) {
-    // The operations API (google.longrunning) lists one collection at a time.
-    const own = { ...query, allProjects: false };
-    for (const project of await listAll(projects, connection, query))
-      items.push(...(await listAll(kind, connection, { ...own, project: idOf(projects.name(project)) })));
-    return items;
-  }
   let token = "";
   do {
     const page = await kind.page(connection, query, token);

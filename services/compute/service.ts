@@ -24,7 +24,7 @@ import { TlsStore } from "./inner-engine/tls-store.ts";
 import { InstanceCatalog } from "./instances/catalog.ts";
 import { Mutex } from "./instances/mutex.ts";
 import { computeJobs } from "./jobs/index.ts";
-import { computeKinds } from "./kinds.ts";
+import { computeKinds, projectKind } from "./kinds.ts";
 import { HostNetwork } from "./network/host-network.ts";
 import { RealmNetwork } from "./network/realm-network.ts";
 import { showEngine } from "./observe/engine-observations.ts";
@@ -76,6 +76,7 @@ export async function createComputeService(main: MainContext<ComputeConfig>): Pr
   const tools = hostTools({ config, engine, observer, catalog, keeper, log, now: () => store.now() });
   const limits = { concurrency: config.jobConcurrency, queueWaitingMax: config.jobQueueMax };
   const operations = new OperationQueue({ store, redis: queueRedis, log, limits });
+  const needProject = (name: string): Promise<unknown> => store.need(projectKind, name);
   const worker = startWorker({
     store,
     redisUrl,
@@ -113,7 +114,7 @@ export async function createComputeService(main: MainContext<ComputeConfig>): Pr
     tls,
     services: [
       { definition: ComputeServiceService, handlers: computeHandlers(ctx) },
-      { definition: OperationsService, handlers: operationsServer({ store, operations, limits }) },
+      { definition: OperationsService, handlers: operationsServer({ store, operations, limits, needProject }) },
     ],
     verify,
     log,

@@ -33,8 +33,6 @@ export function register(program: Command, cli: Cli): void {
           labelSelector: options.selector ?? "",
         };
         const items = await listAll(kind, cli.connection, query);
-        // An empty list and a project that is not there look alike.
-        if (items.length === 0 && kind.inProject && !query.allProjects) await cli.checkProject();
         const text = await formatItems(kind, items, format, false, query.allProjects);
         if (text !== "") cli.print(text);
         return;

@@ -6,6 +6,7 @@ import type { CallContext } from "../../common/rpc/call.ts";
 import type { Kind, ListOptions, Page, Resource } from "../../common/store/api.ts";
 import { formatPageToken, type ListFilter, parsePageToken } from "../../common/store/records/page-token.ts";
 import type { StoreHandle } from "../../common/store/store.ts";
+import { projectKind } from "../kinds.ts";
 
 interface ListRequest {
   pageSize: number;
@@ -18,8 +19,8 @@ const PROJECTS_READ_MAX = 100;
 /** A page that has this much takes no further project: the store's own pages are at most as large, and both fit into a message. */
 const PAGE_BYTES_MAX = 1024 * 1024;
 
-/** A page of what a parent has (`projects/<p>`, or `projects/-` for all the caller may see). */
-export function listIn<T extends Resource>(
+/** A page of what a parent has (`projects/<p>`, or `projects/-` for all the caller may see). NOT_FOUND when there is no such project. */
+export async function listIn<T extends Resource>(
   store: StoreHandle,
   kind: Kind<T>,
   collection: string,
@@ -28,7 +29,11 @@ export function listIn<T extends Resource>(
 ): Promise<Page<T>> {
   const visible = visibleProjects(call.principal);
   if (request.parent !== "projects/-") {
-    return store.list(kind, optionsOf(request, `${request.parent}/${collection}/`));
+    const [page] = await Promise.all([
+      store.list(kind, optionsOf(request, `${request.parent}/${collection}/`)),
+      store.need(projectKind, request.parent),
+    ]);
+    return page;
   }
   if (visible === "all") return store.list(kind, optionsOf(request, "projects/"));
   return listOwn(store, kind, request, visible, (project, rest) =>

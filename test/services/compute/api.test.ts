@@ -7,7 +7,7 @@ import { Instance, InstanceSpec } from "../../../proto/gen/gantry/compute/v1/ins
 import { Mirror, Project } from "../../../proto/gen/gantry/compute/v1/project.ts";
 import { Operation as GrpcOperation } from "../../../proto/gen/google/longrunning/operations.ts";
 import { createNetwork, removeNetwork } from "../../../services/common/engine/api/networks.ts";
-import { call } from "../../../services/common/rpc/client.ts";
+import { call, type CallSettings } from "../../../services/common/rpc/client.ts";
 import { BUSYBOX, failure, SLEEP, TestCompute } from "./support/compute.ts";
 
 let compute: TestCompute;
@@ -356,6 +356,14 @@ test("lists come in pages, by selector, and show each what they may see", async 
     (await compute.ask("listProjects", { pageSize: 0, pageToken: "", labelSelector: "" }, stranger)).projects.length,
     0,
   );
+  // There is no such project: who has a role in it may know.
+  for (const method of ["listInstances", "listMirrors"] as const) {
+    const list = (caller: CallSettings) => failure(compute.ask(method, listOf("projects/elsewhere"), caller));
+    assert.deepEqual(
+      [(await list(stranger)).code, (await list(viewer)).code],
+      [Code.NOT_FOUND, Code.PERMISSION_DENIED],
+    );
+  }
   const refused = await failure(compute.ask("getInstance", { name: name("l1") }, stranger));
   assert.equal(refused.reason, "PERMISSION_DENIED");
   const request = { name: name("l1"), etag: "", requestId: "" };

@@ -16,34 +16,68 @@ import { operationOf, readMetadata } from "../metadata.ts";
 const STORE_PAGES_MAX = 20;
 const DIGEST_CHARS = 12;
 
-/** `projects/<project>` lists the project's operations, an empty name those of the realm. */
+const ALL_PROJECTS = "projects/-";
+
+/**
+ * Id of the project whose operations are listed; empty for the other two lists. The name is the parent of operations (AIP-151), so the realm's
+ * own, `operations/...`, have the empty name for their list; `projects/-` (AIP-159) stands for all projects that the caller may see.
+ */
 export function projectOfList(name: string): string {
-  if (name === "") return "";
+  if (name === "" || name === ALL_PROJECTS) return "";
   const [collection, project, ...rest] = name.split("/");
   if (collection === "projects" && project !== undefined && isId(project) && rest.length === 0) return project;
-  throw invalidArgument([{ field: "name", description: "is neither empty nor of the form projects/{project}" }]);
+  throw invalidArgument([
+    { field: "name", description: `is neither empty, nor ${ALL_PROJECTS}, nor of the form projects/{project}` },
+  ]);
 }
 
-export async function listOperations(store: Store, request: ListOperationsRequest): Promise<ListOperationsResponse> {
-  const prefix = projectOfList(request.name) === "" ? "operations/" : `${request.name}/operations/`;
+/** `visible`: ids of the projects that the caller may see, for `projects/-`. */
+export async function listOperations(
+  store: Store,
+  request: ListOperationsRequest,
+  visible: "all" | ReadonlySet<string>,
+): Promise<ListOperationsResponse> {
+  const prefixes = prefixesOf(request.name, visible);
   const matches = parseFilter(request.filter);
   const pageSize = coercePageSize(request.pageSize);
-  const digest = hash("sha256", request.filter.trim(), "base64url").slice(0, DIGEST_CHARS);
-  let pageToken = openToken(request.pageToken, digest);
+  const digest = hash("sha256", JSON.stringify([request.name, request.filter.trim()]), "base64url").slice(
+    0,
+    DIGEST_CHARS,
+  );
+  let { at, pageToken } = openToken(request.pageToken, digest, prefixes);
   const operations: Operation[] = [];
-  for (let pages = 0; pages < STORE_PAGES_MAX && operations.length === 0; pages += 1) {
-    const page = await store.list(operationKind, { prefix, pageSize, ...(pageToken === "" ? {} : { pageToken }) });
+  for (let pages = 0; pages < STORE_PAGES_MAX && operations.length === 0 && at < prefixes.length; pages += 1) {
+    const options = { prefix: prefixes[at]!, pageSize, ...(pageToken === "" ? {} : { pageToken }) };
+    const page = await store.list(operationKind, options);
     operations.push(...page.items.filter(matches).map(operationOf));
     pageToken = page.nextPageToken;
-    if (pageToken === "") break;
+    if (pageToken === "") at += 1;
   }
-  const nextPageToken = pageToken === "" ? "" : `${digest}${pageToken}`;
-  return { operations, nextPageToken, unreachable: [] };
+  const nextPageToken = at < prefixes.length ? `${digest}${prefixes[at]!}${END}${pageToken}` : "";
+  return { operations, nextPageToken: Buffer.from(nextPageToken).toString("base64url"), unreachable: [] };
 }
 
-/** The store binds its token to the list; the digest in front binds ours to the filter too. */
-function openToken(token: string, digest: string): string {
-  if (token === "" || token.startsWith(digest)) return token.slice(DIGEST_CHARS);
+/**
+ * Of the names to list, one after the other. Who may not see all projects gets theirs one by one: no page token then tells of what lies
+ * between.
+ */
+function prefixesOf(name: string, visible: "all" | ReadonlySet<string>): string[] {
+  if (projectOfList(name) === "" && name !== ALL_PROJECTS) return ["operations/"];
+  if (name !== ALL_PROJECTS) return [`${name}/operations/`];
+  if (visible === "all") return ["projects/"];
+  return [...visible].map((project) => `projects/${project}/operations/`).toSorted();
+}
+
+/** In no prefix. */
+const END = "\n";
+
+/** The store binds its token to its list; the digest in front binds ours to name and filter too. */
+function openToken(token: string, digest: string, prefixes: readonly string[]): { at: number; pageToken: string } {
+  if (token === "") return { at: 0, pageToken: "" };
+  const text = Buffer.from(token, "base64url").toString();
+  const end = text.indexOf(END);
+  const at = prefixes.indexOf(text.slice(DIGEST_CHARS, end));
+  if (end !== -1 && at !== -1 && text.startsWith(digest)) return { at, pageToken: text.slice(end + 1) };
   throw invalidArgument([{ field: "page_token", description: "is not a token of this list with this filter" }]);
 }
 

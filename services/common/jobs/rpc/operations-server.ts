@@ -3,7 +3,7 @@ import type {
   OperationsServer,
   WaitOperationRequest,
 } from "../../../../proto/gen/google/longrunning/operations.ts";
-import type { Access } from "../../auth/principal.ts";
+import { type Access, visibleProjects } from "../../auth/principal.ts";
 import { unary } from "../../rpc/wrappers.ts";
 import type { Store } from "../../store/api.ts";
 import { jobLimits, type JobLimits } from "../limits.ts";
@@ -18,10 +18,12 @@ export interface OperationsServerDeps {
   store: Store;
   operations: OperationQueue;
   limits?: Partial<JobLimits>;
+  /** Throws NOT_FOUND for the name of a project that is not there. */
+  needProject(name: string): Promise<unknown>;
 }
 
 /** google.longrunning.Operations of one service. Operations of a project need a role in it, those of the realm its admin for changes. */
-export function operationsServer({ store, operations, limits }: OperationsServerDeps): OperationsServer {
+export function operationsServer({ store, operations, limits, needProject }: OperationsServerDeps): OperationsServer {
   const { waitMaxMs } = jobLimits(limits);
   return {
     getOperation: unary({ access: ofOperation("viewer"), handler: (request) => getOperation(store, request) }),
@@ -39,7 +41,10 @@ export function operationsServer({ store, operations, limits }: OperationsServer
     }),
     listOperations: unary({
       access: ({ name }) => accessTo(projectOfList(name), "viewer"),
-      handler: (request) => listOperations(store, request),
+      async handler(request, { principal }) {
+        if (projectOfList(request.name) !== "") await needProject(request.name);
+        return listOperations(store, request, visibleProjects(principal));
+      },
     }),
   };
 }

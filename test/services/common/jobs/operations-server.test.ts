@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { status as Code } from "@grpc/grpc-js";
 import { OperationsClient, OperationsService } from "../../../../proto/gen/google/longrunning/operations.ts";
-import type { GantryError } from "../../../../services/common/errors/errors.ts";
+import { type GantryError, notFound } from "../../../../services/common/errors/errors.ts";
 import { operationsServer } from "../../../../services/common/jobs/rpc/operations-server.ts";
 import { call, connectClient } from "../../../../services/common/rpc/client.ts";
 import { startRedis } from "../../../support/redis.ts";
@@ -20,11 +20,14 @@ test("google.longrunning.Operations over gRPC, to each what its role allows", as
   const { store, operations } = platform;
   const fixture = await createFixture();
   const tls = await fixture.tls("compute");
-  const services = [{ definition: OperationsService, handlers: operationsServer({ store, operations }) }];
+  const needProject = async (name: string): Promise<void> => {
+    if (name === "projects/gone") throw notFound(name);
+  };
+  const services = [{ definition: OperationsService, handlers: operationsServer({ store, operations, needProject }) }];
   const server = await fixture.serve({ tls, services });
   const client = connectClient(OperationsClient, server.address, tls.channelCredentials());
   const tokens = {
-    viewer: await fixture.mint({ roles: { default: "viewer" } }),
+    viewer: await fixture.mint({ roles: { default: "viewer", gone: "viewer" } }),
     editor: await fixture.mint({ roles: { default: "editor" } }),
     stranger: await fixture.mint({ roles: { other: "admin" } }),
     admin: await fixture.mint({ realmAdmin: true }),
@@ -43,6 +46,15 @@ test("google.longrunning.Operations over gRPC, to each what its role allows", as
     const list = { name: "projects/default", filter: "", pageSize: 0, pageToken: "", returnPartialSuccess: false };
     assert.equal((await call(client, "listOperations", list, viewer)).operations.length, 1);
     await assert.rejects(call(client, "listOperations", list, stranger), denied);
+    const gone = { ...list, name: "projects/gone" };
+    await assert.rejects(call(client, "listOperations", gone, stranger), denied);
+    await assert.rejects(call(client, "listOperations", gone, viewer), { code: Code.NOT_FOUND });
+    const listed = async (parent: string, caller: { token: string } | undefined) =>
+      (await call(client, "listOperations", { ...list, name: parent }, caller)).operations.map((each) => each.name);
+    assert.deepEqual(await listed("projects/-", viewer), [name]);
+    assert.deepEqual(await listed("projects/-", stranger), []);
+    assert.deepEqual(await listed("projects/-", admin), [name]);
+    assert.deepEqual(await listed("", stranger), [realm]);
 
     await assert.rejects(call(client, "cancelOperation", { name }, viewer), denied);
     const waiting = call(client, "waitOperation", { name, timeout: { seconds: 20n, nanos: 0 } }, viewer);

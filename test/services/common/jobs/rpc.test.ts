@@ -112,15 +112,12 @@ test("CancelOperation and DeleteOperation", async () => {
 });
 
 test("ListOperations: projects, filters, pages", async () => {
-  const list = (changes: object): ReturnType<typeof listOperations> =>
-    listOperations(platform.store, {
-      name: "projects/listed",
-      filter: "",
-      pageSize: 0,
-      pageToken: "",
-      returnPartialSuccess: false,
-      ...changes,
-    });
+  const list = (changes: object, visible: "all" | ReadonlySet<string> = "all"): ReturnType<typeof listOperations> =>
+    listOperations(
+      platform.store,
+      { name: "projects/listed", filter: "", pageSize: 0, pageToken: "", returnPartialSuccess: false, ...changes },
+      visible,
+    );
   gate = Promise.withResolvers();
   const names: string[] = [];
   for (const id of ["l1", "l2", "l3"]) {
@@ -149,15 +146,32 @@ test("ListOperations: projects, filters, pages", async () => {
   const combined = 'done = true AND target="projects/default/instances/l2" AND verb=create';
   assert.equal((await list({ filter: combined })).operations.length, 1);
 
-  const paged: string[] = [];
-  let pageToken = "";
-  do {
-    const page = await list({ pageSize: 1, pageToken });
-    assert.ok(page.operations.length <= 1);
-    paged.push(...page.operations.map(({ name }) => name));
-    pageToken = page.nextPageToken;
-  } while (pageToken !== "");
-  assert.deepEqual(paged, names);
+  const paged = async (request: object, visible: "all" | ReadonlySet<string> = "all"): Promise<string[]> => {
+    const found: string[] = [];
+    let pageToken = "";
+    do {
+      const page = await list({ ...request, pageSize: 1, pageToken }, visible);
+      assert.ok(page.operations.length <= 1);
+      assert.doesNotMatch(Buffer.from(page.nextPageToken, "base64url").toString(), /hidden/);
+      found.push(...page.operations.map(({ name }) => name));
+      pageToken = page.nextPageToken;
+    } while (pageToken !== "");
+    return found;
+  };
+  assert.deepEqual(await paged({}), names);
+
+  const hidden = (await platform.ended(await platform.submit("l6", { job: "open", project: "hidden" }))).name;
+  const other = (await platform.ended(await platform.submit("l7", { job: "open", project: "z" }))).name;
+  const allProjects = { name: "projects/-", filter: 'target="projects/default/instances/l2" AND done=true' };
+  assert.equal((await paged(allProjects, new Set(["empty", "listed", "z"]))).length, 1);
+  const own = new Set(["z", "listed", "empty"]);
+  assert.deepEqual(await paged({ name: "projects/-" }, own), [...names, other]);
+  assert.ok((await list({ name: "projects/-" })).operations.some(({ name }) => name === hidden));
+  const { nextPageToken } = await list({ name: "projects/-", pageSize: 1 }, own);
+  await assert.rejects(
+    list({ name: "projects/-", pageToken: nextPageToken }, new Set(["z"])),
+    code(Code.INVALID_ARGUMENT),
+  );
 
   const first = await list({ pageSize: 1, filter: "done=true" });
   await assert.rejects(list({ pageSize: 1, pageToken: first.nextPageToken }), code(Code.INVALID_ARGUMENT));
