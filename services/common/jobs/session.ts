@@ -52,7 +52,7 @@ export class Session {
   #draining = false;
 
   constructor(options: SessionOptions, lease: Lease) {
-    const { store, queue, log } = options;
+    const { store, kinds, host, queue, log } = options;
     this.#options = options;
     this.#lease = lease;
     this.#connections = withCopies(connectRedis(options.redisUrl, { maxRetriesPerRequest: null }));
@@ -66,7 +66,16 @@ export class Session {
     };
     this.#runner = new Runner(environment, queue);
     const isRunning = (operation: string): boolean => this.#runner.isRunning(operation);
-    this.#sweeper = new Sweeper({ store, queues: this.#queues, queue, index: this.#index, isRunning, log });
+    this.#sweeper = new Sweeper({
+      store,
+      kinds,
+      host,
+      queues: this.#queues,
+      queue,
+      index: this.#index,
+      isRunning,
+      log,
+    });
   }
 
   /** Resolves when `stop` aborted or the lease was lost, and nothing runs any more. */

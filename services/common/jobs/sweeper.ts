@@ -1,12 +1,17 @@
 import type { Logger } from "pino";
 import { matchOperationName } from "../names/operation-names.ts";
-import type { Store } from "../store/api.ts";
+import type { Kind, Resource, Store } from "../store/api.ts";
 import { operationKind, UNFINISHED_SET } from "./kind.ts";
 import type { OperationIndex } from "./operation-index.ts";
 import type { Queues } from "./queues.ts";
+import { freeStaleClaims } from "./stale-claims.ts";
 
 export interface SweeperOptions {
   store: Store;
+  /** Kinds of the targets of operations. */
+  kinds: ReadonlyMap<string, Kind<Resource>>;
+  /** Id of this host. */
+  host: string;
   queues: Queues;
   queue: string;
   index: OperationIndex;
@@ -58,10 +63,12 @@ export class Sweeper {
 
   /** A new log means that the records were rebuilt from files, and with them operations that no set knows. */
   async #rescanIfRenewed(): Promise<void> {
-    const { store, index } = this.#options;
+    const { store, index, kinds, host, log } = this.#options;
     const { logId } = await store.list(operationKind, { pageSize: 1 });
     if (logId === this.#logId) return;
     await index.scan();
+    const freed = await freeStaleClaims(store, kinds.values(), host);
+    if (freed > 0) log.warn({ freed }, "resources that named operations which are over were freed");
     this.#logId = logId;
   }
 

@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { test } from "node:test";
 import { Queue, Worker } from "bullmq";
+import { Instance } from "../../../../proto/gen/gantry/compute/v1/instance.ts";
 import type { Job } from "../../../../services/common/jobs/api.ts";
+import { instanceKind } from "../../../../services/compute/kinds.ts";
 import { connectRedis } from "../../../../services/common/redis/connect.ts";
 import { startRedis } from "../../../support/redis.ts";
 import { HOST, metadataOf, Platform, step, testJob } from "./support/platform.ts";
@@ -42,6 +45,27 @@ test("recovery", parallel, async (t) => {
       assert.equal((await platform.ended(operation, 8_000)).result?.$case, "response");
       await queue.close();
       connection.disconnect();
+    }),
+
+    t.test("a resource that names an operation which has ended, or is lost, is free again", async () => {
+      await using redis = await startRedis();
+      await using front = await Platform.start({ redisUrl: redis.url });
+      const claim = (id: string, operation: string, host = HOST): Promise<void> =>
+        front.store.transact(async (tx) => {
+          const meta = { name: `projects/default/instances/${id}`, host, operation };
+          tx.create(instanceKind, Instance.fromPartial({ meta }));
+        });
+      const claimOf = async (id: string) =>
+        (await front.store.need(instanceKind, `projects/default/instances/${id}`)).meta?.operation;
+      const lost = `projects/default/operations/compute-${randomUUID()}`;
+      await claim("left", lost);
+      await claim("elsewhere", lost, "rack1-02");
+      const slowly = await front.submit("busy", { job: "slow" });
+      await using platform = await Platform.start({ redisUrl: redis.url, jobs: [slow([], 300)] });
+      await until(async () => (await claimOf("left")) === "", "it is free");
+      assert.equal(await claimOf("busy"), slowly.name, "what runs keeps its resource");
+      assert.equal(await claimOf("elsewhere"), lost, "another host's resources are its own");
+      assert.equal((await platform.ended(slowly)).result?.$case, "response");
     }),
 
     t.test("a job that BullMQ gave up is added again", async () => {
