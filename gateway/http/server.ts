@@ -15,6 +15,8 @@ const REQUEST_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_TIMEOUT_MS = 5_000;
 const HEADER_BYTES_MAX = 32 * 1024;
 const BODY_BYTES_MAX = 4 * 1024;
+/** Connections beside the WebSockets. */
+const PLAIN_CONNECTIONS_MAX = 1_000;
 
 export interface HttpOptions {
   /** `host:port`. */
@@ -42,6 +44,8 @@ export async function serveHttp(options: HttpOptions): Promise<HttpGateway> {
     headersTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     maxHeaderSize: HEADER_BYTES_MAX,
+    // Some HTTP clients offer h2c with their first request: it is answered as if they had not.
+    shouldUpgradeCallback: ({ headers }: IncomingMessage) => headers.upgrade?.toLowerCase() === "websocket",
   };
   const listener = (request: IncomingMessage, response: ServerResponse): void => {
     route(options, request, response).catch((err: unknown) => {
@@ -54,10 +58,13 @@ export async function serveHttp(options: HttpOptions): Promise<HttpGateway> {
   let stopFollowing: (() => void) | undefined;
   let server: Server | TlsServer;
   if (tls) {
-    const secure = createTlsServer({ ...settings, cert: tls.cert, key: tls.key, minVersion: "TLSv1.2" }, listener);
+    const { cert, key } = tls;
+    const secureSettings = { cert, key, minVersion: "TLSv1.2" as const, handshakeTimeout: REQUEST_TIMEOUT_MS };
+    const secure = createTlsServer({ ...settings, ...secureSettings }, listener);
     stopFollowing = followCertificate(secure, tls, tls, log);
     server = secure;
   } else server = createServer(settings, listener);
+  server.maxConnections = options.sockets.limits.connectionsMax + PLAIN_CONNECTIONS_MAX;
   server.on("upgrade", (request, socket, head) => options.sockets.upgrade(request, socket, head));
   const { host, port } = splitHostPort(options.listen);
   await new Promise<void>((resolve, reject) => {

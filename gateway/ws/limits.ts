@@ -4,6 +4,8 @@ export interface SocketLimits {
   /** Connections that have not said hello yet. */
   unauthenticatedMax: number;
   frameBytesMax: number;
+  /** Of a frame that comes before `hello` is answered. */
+  earlyFrameBytesMax: number;
   /** Levels of objects and lists in a frame. */
   frameDepthMax: number;
   subscriptionsMax: number;
@@ -17,6 +19,9 @@ export interface SocketLimits {
   pauseReadingBytes: number;
   framesPerSecond: number;
   framesBurst: number;
+  /** Bytes of frames a second, and at once; above that reading pauses, so that one client's large frames do not hold up the others. */
+  bytesPerSecond: number;
+  bytesBurst: number;
   /** Frames refused in a row before the socket is closed. */
   refusedFramesMax: number;
   /** How long before the token's end `expiring` is sent. */
@@ -36,6 +41,7 @@ export const SOCKET_LIMITS: SocketLimits = {
   connectionsMax: 10_000,
   unauthenticatedMax: 1_000,
   frameBytesMax: 1024 * 1024,
+  earlyFrameBytesMax: 64 * 1024,
   frameDepthMax: 64,
   subscriptionsMax: 64,
   helloTimeoutMs: 5_000,
@@ -45,6 +51,8 @@ export const SOCKET_LIMITS: SocketLimits = {
   pauseReadingBytes: 1024 * 1024,
   framesPerSecond: 200,
   framesBurst: 400,
+  bytesPerSecond: 4 * 1024 * 1024,
+  bytesBurst: 4 * 1024 * 1024,
   refusedFramesMax: 200,
   expiryWarningMs: 60_000,
   clockLeewayMs: 30_000,

@@ -18,6 +18,7 @@ import { frameId } from "./fields.ts";
 import { handlers } from "./handlers.ts";
 import { BadFrame, parseFrame, type ClientFrame } from "./parse-frame.ts";
 import type { SocketServer } from "./socket-server.ts";
+import { ReadPace } from "./read-pace.ts";
 import { TokenBucket } from "./token-bucket.ts";
 
 /** A socket that was told to close and does not answer is cut after this long. */
@@ -26,7 +27,7 @@ const NONE: readonly Observer[] = [];
 /** Frames that may come while `hello` is being checked. */
 const EARLY_FRAMES_MAX = 16;
 
-/** One WebSocket: who it is, what it observes, what it is owed. There may be ten thousand: it holds no timer and no closure. */
+/** One WebSocket: who it is, what it observes, what it is owed. There may be ten thousand: while it keeps to its limits it holds no timer and no closure. */
 export class Session implements Sink {
   readonly server: SocketServer;
   readonly #ws: WebSocket;
@@ -43,8 +44,13 @@ export class Session implements Sink {
   #refused = 0;
   #closing = false;
   #bucket: TokenBucket | undefined;
+  #pace: ReadPace | undefined;
+  /** Runs while nothing is read because too much came. */
+  #rest: NodeJS.Timeout | undefined;
   /** One for each mirror; few, so a list is searched. */
   subscriptions: readonly Observer[] = NONE;
+  /** Mirrors whose `subscribe` waits, each with a mark of its own; `unsubscribe` takes it away. */
+  joining: Map<string, object> | undefined;
   commands: CommandSession | undefined;
   drainCallbacks: (() => void)[] | undefined;
 
@@ -106,6 +112,9 @@ export class Session implements Sink {
     this.#closing = true;
     this.server.metrics?.closed(name);
     this.release();
+    clearTimeout(this.#rest);
+    // The other side's answer to the close must be read.
+    this.#ws.resume();
     this.#ws.close(CLOSE_CODES[name].code, name);
     const cut = setTimeout(() => this.#ws.terminate(), CLOSE_GRACE_MS);
     this.#ws.once("close", () => clearTimeout(cut));
@@ -123,6 +132,10 @@ export class Session implements Sink {
     this.lastHeardMs = nowMs;
     if (isBinary) return this.close("UNSUPPORTED");
     const { limits } = this.server;
+    if (!this.principal && data.length > limits.earlyFrameBytesMax) return this.close("TOO_BIG");
+    this.#pace ??= new ReadPace(limits.bytesPerSecond, limits.bytesBurst, nowMs);
+    const restMs = this.#pace.spend(data.length, nowMs);
+    if (restMs > 0) this.#restFor(restMs);
     this.#bucket ??= new TokenBucket(limits.framesPerSecond, limits.framesBurst, nowMs);
     if (!this.#bucket.take(nowMs)) return this.#refuseFlood();
     this.#refused = 0;
@@ -137,7 +150,7 @@ export class Session implements Sink {
   }
 
   drained(): void {
-    this.#ws.resume();
+    this.#readOn();
     for (const observer of this.subscriptions) observer.channel.drained(observer);
     const callbacks = this.drainCallbacks;
     this.drainCallbacks = undefined;
@@ -171,10 +184,17 @@ export class Session implements Sink {
     return true;
   }
 
+  /** The socket has closed. */
+  gone(): void {
+    clearTimeout(this.#rest);
+    this.release();
+  }
+
   /** Ends all that goes on for this socket. */
   release(): void {
     for (const observer of this.subscriptions) observer.channel.leave(observer);
     this.subscriptions = NONE;
+    this.joining = undefined;
     this.commands?.destroy();
     this.commands = undefined;
     this.drainCallbacks = undefined;
@@ -188,6 +208,8 @@ export class Session implements Sink {
       if (nowMs - this.openedMs > limits.helloTimeoutMs) this.close("HELLO_TIMEOUT");
       return;
     }
+    // Nothing is heard while nothing is read.
+    if (this.#ws.isPaused) this.lastHeardMs = nowMs;
     const taken = this.#socket.bytesWritten - this.unsentBytes;
     if (this.unsentBytes === 0 || taken !== this.#takenBytes) this.#progressMs = nowMs;
     this.#takenBytes = taken;
@@ -212,6 +234,19 @@ export class Session implements Sink {
     const early = this.#early;
     this.#early = undefined;
     for (const frame of early) if (!this.#closing) this.#handle(frame);
+  }
+
+  #restFor(ms: number): void {
+    this.#ws.pause();
+    clearTimeout(this.#rest);
+    this.#rest = setTimeout(() => {
+      this.#rest = undefined;
+      this.#readOn();
+    }, ms);
+  }
+
+  #readOn(): void {
+    if (!this.#rest && this.unsentBytes <= this.server.limits.pauseReadingBytes) this.#ws.resume();
   }
 
   #handle(frame: ClientFrame): void {

@@ -143,7 +143,9 @@ export class SocketServer {
   #refusal(request: IncomingMessage): [number, string] | undefined {
     const path = request.url?.split("?")[0];
     if (path !== MIRROR_PATH) return [404, `the WebSocket is at ${MIRROR_PATH}`];
-    if (!originAllowed(request.headers, this.#options.allowedOrigins)) return [403, "this Origin is not allowed"];
+    const secure = "encrypted" in request.socket;
+    if (!originAllowed(request.headers, this.#options.allowedOrigins, secure))
+      return [403, "this Origin is not allowed"];
     const offered = (request.headers["sec-websocket-protocol"] ?? "").split(",").map((each) => each.trim());
     if (!offered.includes(SUBPROTOCOL)) return [400, `offer the subprotocol ${SUBPROTOCOL}`];
     if (this.#draining) return [503, "the gateway is stopping"];
@@ -169,7 +171,7 @@ export class SocketServer {
   closed(session: Session): void {
     if (!this.#sessions.delete(session)) return;
     if (!session.principal) this.#unauthenticated--;
-    session.release();
+    session.gone();
     this.metrics?.gone();
     this.#closeWaiter?.();
   }
@@ -230,5 +232,7 @@ function refuseUpgrade(socket: Socket, status: number, why: string): void {
     ...(status === 503 ? ["Retry-After: 2"] : []),
   ];
   socket.on("error", () => socket.destroy());
+  // The server's timeouts no longer hold for it: one that never closes its side would stay for ever.
+  socket.once("finish", () => socket.destroy());
   socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
 }

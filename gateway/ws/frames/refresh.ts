@@ -12,12 +12,12 @@ export const refresh: FrameHandler = async (session, frame, id) => {
   session.warned = false;
   session.reply(id, { body: { subject: principal.subject, expires: new Date(principal.expiresMs).toISOString() } });
   for (const { channel } of session.subscriptions) {
-    const { name } = channel.mirror;
+    const { name, epoch, s } = channel.mirror;
     try {
       session.server.catalog.admit(name, principal);
     } catch (error) {
       session.unsubscribe(name);
-      session.fail(undefined, error, { m: name });
+      session.fail(undefined, error, { m: name, e: epoch, s });
     }
   }
 };

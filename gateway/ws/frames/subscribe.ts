@@ -7,15 +7,21 @@ export const subscribe: FrameHandler = async (session, frame, id) => {
   const { mirror, from } = subscribeFields(frame);
   const { server } = session;
   server.catalog.admit(mirror, session.principal!);
-  await server.originsListed(mirror);
-  if (!session.open) return;
-  const definition = server.catalog.admit(mirror, session.principal!);
-  if (session.subscription(mirror)) {
+  const joining = (session.joining ??= new Map());
+  if (session.subscription(mirror) || joining.has(mirror)) {
     throw failedPrecondition("ALREADY_SUBSCRIBED", `${mirror} is subscribed to: unsubscribe first`, { mirror });
   }
   const max = server.limits.subscriptionsMax;
-  if (session.subscriptions.length >= max)
+  if (session.subscriptions.length + joining.size >= max)
     throw resourceExhausted("subscriptionsMax", `at most ${max} mirrors on one socket`);
+  const mark = {};
+  joining.set(mirror, mark);
+  await server.originsListed(mirror);
+  const wanted = joining.get(mirror) === mark;
+  if (wanted) joining.delete(mirror);
+  if (!session.open) return;
+  if (!wanted) throw failedPrecondition("UNSUBSCRIBED", `${mirror} was unsubscribed from meanwhile`, { mirror });
+  const definition = server.catalog.admit(mirror, session.principal!);
   const channel = server.catalog.open(definition);
   session.reply(id, { m: mirror, e: channel.mirror.epoch, s: channel.mirror.s });
   session.subscribe(channel, from);

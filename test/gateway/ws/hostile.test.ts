@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect as tcp } from "node:net";
 import { after, afterEach, before, test } from "node:test";
 import { importJWK, SignJWT, type JWK } from "jose";
+import { originAllowed } from "../../../gateway/ws/origin.ts";
 import { batch, instanceEvent, projectEvent, startTestGateway, type TestGateway } from "../support.ts";
 import { RawSocket } from "./raw-socket.ts";
 
@@ -89,7 +92,7 @@ test("tokens that are none, forged, of another realm, expired", async () => {
 });
 
 test("a token that ends: warned, told, closed with the code for it; refresh goes on", async () => {
-  const [ends, refreshed] = [await greeted({ ttlMs: 1_000 }), await greeted({ ttlMs: 1_000 })];
+  const [ends, refreshed] = [await greeted({ ttlMs: 2_000 }), await greeted({ ttlMs: 2_000 })];
   assert.ok((await ends.next((frame) => frame["t"] === "expiring"))["expires"]);
   refreshed.json({ t: "refresh", id: 5, token: await gateway.token() });
   await refreshed.next((frame) => frame["t"] === "reply" && frame["id"] === 5);
@@ -107,6 +110,7 @@ test("refresh: another subject is refused, fewer roles end subscriptions", async
   assert.equal(reasonOf(await socket.error()), "PERMISSION_DENIED");
   socket.json({ t: "refresh", id: 4, token: await gateway.token({ roles: {} }) });
   const gone = await socket.next((frame) => frame["t"] === "error" && frame["m"] === "projects/default");
+  assert.ok(typeof gone["e"] === "string" && typeof gone["s"] === "number", "as every push of a mirror");
   assert.equal(reasonOf(gone), "PERMISSION_DENIED");
   socket.json({ t: "unsubscribe", id: 5, m: "projects/default" });
   assert.equal(reasonOf(await socket.error()), "NOT_SUBSCRIBED");
@@ -214,6 +218,39 @@ test("a flood: told, then closed", async () => {
   assert.equal(await socket.closed(), 4003);
 });
 
+test("large frames: read no faster than the limit, whole, and nobody else waits", async () => {
+  const slow = await startTestGateway({
+    limits: { bytesPerSecond: 1_000_000, bytesBurst: 100_000, frameBytesMax: 1e6 },
+  });
+  try {
+    const socket = await RawSocket.open(slow.http.address);
+    open.add(socket);
+    await socket.hello(await slow.token());
+    const startMs = performance.now();
+    for (let i = 0; i < 5; i++) socket.json({ t: "who", id: i, pad: "x".repeat(100_000) });
+    const ids = [];
+    for (let i = 0; i < 5; i++) ids.push((await socket.error())["id"]);
+    assert.deepEqual(ids, [0, 1, 2, 3, 4], "none is dropped");
+    assert.ok(performance.now() - startMs >= 250, `${performance.now() - startMs} ms for 500 KB at 1 MB/s`);
+  } finally {
+    await slow.stop();
+  }
+});
+
+test("a large frame before hello: closed", async () => {
+  const socket = await connect();
+  socket.json({ t: "hello", token: "x", pad: "y".repeat(64 * 1024 - 50) });
+  assert.equal(await socket.closed(), 4011);
+  const roomy = await startTestGateway();
+  try {
+    const before = await RawSocket.open(roomy.http.address);
+    before.json({ t: "hello", token: await roomy.token(), pad: "y".repeat(64 * 1024) });
+    assert.equal(await before.closed(), 1009);
+  } finally {
+    await roomy.stop();
+  }
+});
+
 test("more mirrors than a socket may have", async () => {
   const socket = await greeted({ realmAdmin: true });
   for (const m of ["realm", "operations"]) {
@@ -264,6 +301,48 @@ test("upgrades that are refused", async () => {
   await assert.rejects(RawSocket.open(address, { "Sec-WebSocket-Version": "99" }), /400|426/);
   await connect({ Origin: `http://${address}` });
   assert.ok(gateway.sockets.connections >= 1);
+});
+
+test("a refused upgrade whose other side never closes is gone all the same", async () => {
+  const refusing = await startTestGateway();
+  const { address, server } = refusing.http;
+  const connections = (): Promise<number> =>
+    new Promise((resolve, reject) => server.getConnections((error, n) => (error ? reject(error) : resolve(n))));
+  const [host, port] = address.split(":") as [string, string];
+  const socket = tcp({ host, port: Number(port), allowHalfOpen: true });
+  try {
+    socket.on("error", () => undefined);
+    socket.write(`GET /elsewhere HTTP/1.1\r\nHost: ${address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`);
+    const [answer] = (await once(socket, "data")) as [Buffer];
+    assert.match(answer.toString(), /^HTTP\/1.1 404 /);
+    const deadlineMs = performance.now() + 3_000;
+    while ((await connections()) > 0 && performance.now() < deadlineMs)
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    assert.equal(await connections(), 0);
+  } finally {
+    socket.destroy();
+    await refusing.stop();
+  }
+});
+
+test("an offer of h2c is let be", async () => {
+  const [host, port] = gateway.http.address.split(":") as [string, string];
+  const socket = tcp(Number(port), host);
+  socket.write(`GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\r\n`);
+  const [answer] = (await once(socket, "data")) as [Buffer];
+  assert.match(answer.toString(), /^HTTP\/1.1 200 /);
+  socket.destroy();
+});
+
+test("origins: the gateway's own, as it is reached; those named", () => {
+  const check = (origin: string, secure: boolean) => originAllowed({ origin, host: "gw" }, ["https://other"], secure);
+  assert.equal(check("https://gw", true), true);
+  assert.equal(check("http://gw", true), false, "a page that anyone on the way could have written");
+  assert.equal(check("http://gw", false), true);
+  assert.equal(check("https://gw", false), true, "something in front encrypts");
+  assert.equal(check("https://other", true), true);
+  assert.equal(check("https://gw:444", true), false);
+  assert.equal(check("null", true), false);
 });
 
 test("a client that goes away in the middle of things leaves nothing behind", async () => {

@@ -10,6 +10,7 @@ import {
   until,
   type TestGateway,
 } from "../support.ts";
+import { RawSocket } from "./raw-socket.ts";
 
 let gateway: TestGateway;
 
@@ -154,6 +155,28 @@ test("after a reset only true differences come", async () => {
       ["put", "projects/default/instances/fresh"],
     ],
   );
+});
+
+test("unsubscribe right behind subscribe, and subscribe behind that", async () => {
+  // Nothing is listed yet, so a subscription waits.
+  const young = await startTestGateway({ limits: { originsTimeoutMs: 300 } });
+  const socket = await RawSocket.open(young.http.address);
+  try {
+    await socket.hello(await young.token());
+    const m = "projects/default";
+    for (const [i, t] of ["subscribe", "subscribe", "unsubscribe", "subscribe"].entries()) socket.json({ t, id: i, m });
+    const answers: Record<number, unknown> = {};
+    await socket.next((frame) => {
+      const error = frame["error"] as { details: { reason: string }[] } | undefined;
+      if (frame["id"] !== undefined) answers[frame["id"] as number] = error?.details[0]!.reason ?? frame["t"];
+      return frame["t"] === "synced";
+    });
+    assert.deepEqual(answers, { 0: "UNSUBSCRIBED", 1: "ALREADY_SUBSCRIBED", 2: "reply", 3: "reply" });
+    assert.equal(young.mirrors.catalog.find(m)!.observers, 1);
+  } finally {
+    socket.destroy();
+    await young.stop();
+  }
 });
 
 test("who observes", async () => {
