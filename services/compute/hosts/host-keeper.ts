@@ -5,7 +5,7 @@ import type { Logger } from "pino";
 import { type GpuDevice, Host, HostSpec, HostState, HostStatus } from "../../../proto/gen/gantry/compute/v1/host.ts";
 import type { Engine } from "../../common/engine/engine.ts";
 import type { EngineObserver } from "../../common/engine/observer/observer.ts";
-import { Refiner } from "../../common/engine/observer/refiner.ts";
+import { REFINE_DELAY_MS, Refiner } from "../../common/engine/observer/refiner.ts";
 import { unavailable } from "../../common/errors/errors.ts";
 import type { Store } from "../../common/store/api.ts";
 import { deviceRequests } from "../gpu/device-requests.ts";
@@ -23,6 +23,8 @@ import { runProbes } from "./probes/run-probes.ts";
 export const PROBE_INTERVAL_MS = 60 * 60 * 1000;
 export const DEVICES_INTERVAL_MS = 60_000;
 const RETRY_DELAY_MS = 1_000;
+/** Instances come and go many at a time: what they take together is written once for all. Placement counts them itself. */
+const ALLOCATED_DELAY_MS = 250;
 const RECORD = "record";
 
 export interface HostKeeperOptions {
@@ -118,17 +120,17 @@ export class HostKeeper {
     this.#stops.push(
       observer.onStatus((status) => {
         this.#facts.engine = status;
-        this.#writes.request(RECORD, false);
+        this.#writes.request(RECORD);
         if (status.state === "live") void this.refresh();
       }),
       catalog.onChange((instance) => {
-        if (instance.meta?.host === host) this.#writes.request(RECORD, true);
+        if (instance.meta?.host === host) this.#writes.request(RECORD, ALLOCATED_DELAY_MS);
       }),
       store.onChange((change) => {
         // Somebody took the host for lost: it is not.
         if (change.kind !== hostKind.name || change.name !== this.name) return;
         const lost = change.deleted || Host.decode(change.bytes).status?.state === HostState.HOST_STATE_LOST;
-        if (lost) this.#writes.request(RECORD, true);
+        if (lost) this.#writes.request(RECORD, REFINE_DELAY_MS);
       }),
     );
     this.#facts.engine = observer.status;
@@ -208,7 +210,7 @@ export class HostKeeper {
     } catch (error) {
       if (signal.aborted) return;
       log.warn({ err: error }, "the host's record could not be written; it is tried again");
-      setTimeout(() => this.#writes.request(RECORD, false), RETRY_DELAY_MS).unref();
+      setTimeout(() => this.#writes.request(RECORD), RETRY_DELAY_MS).unref();
     }
   }
 

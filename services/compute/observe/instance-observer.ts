@@ -5,7 +5,7 @@ import { type Instance, InstanceStatus } from "../../../proto/gen/gantry/compute
 import { identityOf, KIND_INSTANCE } from "../../common/engine/labels.ts";
 import type { EngineChange } from "../../common/engine/observer/changes.ts";
 import type { EngineObserver } from "../../common/engine/observer/observer.ts";
-import { Refiner } from "../../common/engine/observer/refiner.ts";
+import { REFINE_DELAY_MS, Refiner } from "../../common/engine/observer/refiner.ts";
 import type { ContainerState } from "../../common/engine/state.ts";
 import { GantryError } from "../../common/errors/errors.ts";
 import type { Store } from "../../common/store/api.ts";
@@ -74,7 +74,7 @@ export class InstanceObserver {
       catalog.onChange((instance, deleted) => {
         const { name = "", uid = "", host: on } = instance.meta ?? {};
         if (deleted) this.#forget(name, uid);
-        else if (on === host) this.#checks.request(name, true);
+        else if (on === host) this.#checks.request(name, REFINE_DELAY_MS);
       }),
     );
     signal.addEventListener("abort", () => this.close(), { once: true });
@@ -90,7 +90,7 @@ export class InstanceObserver {
 
   #checkAll(): void {
     for (const instance of this.#options.catalog.onHost(this.#options.host)) {
-      this.#checks.request(instance.meta!.name, false);
+      this.#checks.request(instance.meta!.name);
     }
   }
 
@@ -102,7 +102,7 @@ export class InstanceObserver {
     if (change.type === "put") this.#containers.put(change.object);
     else this.#containers.delete(change.previous);
     // What an event alone told is completed in a moment.
-    if (change.type === "delete" || change.object.detailed) this.#checks.request(identity.name, false);
+    if (change.type === "delete" || change.object.detailed) this.#checks.request(identity.name);
   }
 
   async #check(name: string): Promise<void> {
@@ -180,7 +180,7 @@ export class InstanceObserver {
     if (this.#later.has(name)) return;
     const timer = setTimeout(() => {
       this.#later.delete(name);
-      this.#checks.request(name, false);
+      this.#checks.request(name);
     }, delayMs);
     this.#later.set(name, timer);
   }

@@ -14,7 +14,7 @@ import { applyEffect } from "./apply.ts";
 import { deleteObject, diffTables, emptyTables, type EngineChange, putObject, type Tables } from "./changes.ts";
 import { type Effect, effectsOf, type EngineEvent } from "./events.ts";
 import { listEverything } from "./lists.ts";
-import { Refiner } from "./refiner.ts";
+import { REFINE_DELAY_MS, Refiner } from "./refiner.ts";
 
 /** The engine drops events of a slow reader without a word: from time to time everything is listed again. */
 export const RELIST_INTERVAL_MS = 30_000;
@@ -27,6 +27,8 @@ export const IMAGE_LIST_INTERVAL_MS = 100;
 /** Events kept while a list is under way; more than that and everything begins anew. */
 export const QUEUED_EVENTS_MAX = 50_000;
 const INSPECT_TIMEOUT_MS = 30_000;
+/** A container that was made is usually started at once, and that asks about it anyway: until then its details wait this long. */
+const START_DELAY_MS = 1_000;
 
 export interface ObserverStatus {
   /** `resyncing`: listing; `stale`: the engine does not answer, what is known was true `since`. */
@@ -201,7 +203,7 @@ export class EngineObserver {
       for (const effect of effects) this.#followUp(effect);
       const changed = new Set(changes.map((change) => change.id));
       for (const { id, detailed } of tables.container.values()) {
-        if (whole || !detailed || changed.has(id)) this.#refiner.request(`container/${id}`, false);
+        if (whole || !detailed || changed.has(id)) this.#refiner.request(`container/${id}`);
       }
       for (const id of this.#touched.keys()) {
         if (!tables.container.has(id) && !tables.network.has(id) && !tables.volume.has(id)) this.#touched.delete(id);
@@ -221,8 +223,11 @@ export class EngineObserver {
   }
 
   #followUp(effect: Effect): void {
-    if (effect.type === "inspect") this.#refiner.request(`${effect.kind}/${effect.id}`, effect.soon);
-    else if (effect.type === "list-images") this.#refiner.request("image/", false);
+    if (effect.type === "inspect") {
+      const notStarted = effect.kind === "container" && this.get("container", effect.id)?.state === "created";
+      const laterMs = notStarted ? START_DELAY_MS : REFINE_DELAY_MS;
+      this.#refiner.request(`${effect.kind}/${effect.id}`, effect.soon ? laterMs : 0);
+    } else if (effect.type === "list-images") this.#refiner.request("image/");
   }
 
   #touch(id: string | undefined): void {

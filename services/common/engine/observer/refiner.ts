@@ -19,9 +19,10 @@ export class Refiner {
     this.#ask = ask;
   }
 
-  request(key: string, soon: boolean): void {
+  /** The question begins after `delayMs`, or earlier where one about the object waits for less. */
+  request(key: string, delayMs = 0): void {
     if (this.#waiting.has(key)) return;
-    if (!soon) {
+    if (delayMs === 0) {
       clearTimeout(this.#delayed.get(key));
       this.#delayed.delete(key);
       this.#enqueue(key);
@@ -29,7 +30,7 @@ export class Refiner {
       const timer = setTimeout(() => {
         this.#delayed.delete(key);
         this.#enqueue(key);
-      }, REFINE_DELAY_MS);
+      }, delayMs);
       this.#delayed.set(key, timer);
     }
   }

@@ -12,6 +12,8 @@ export const TOMBSTONE_AGE_MAX_MS = 7 * 24 * 3600 * 1000;
 /** Files written before the folder is synced once for all of them. */
 const BATCH_FILES = 64;
 const RETRY_MS = 1_000;
+/** How long a state that nobody waits for may be superseded by the next one: a job's steps follow each other, and the disk is slow. */
+const LINGER_MS = 250;
 /** `waitFor` gives up after this. */
 export const FILE_WAIT_MS = 30_000;
 
@@ -48,8 +50,8 @@ interface Waiter {
 }
 
 /**
- * The record files of this host: the records of this host and those without a host. Written behind the log, the newest state of each
- * record only; deletions leave a tombstone so that a Redis that was rolled back cannot bring the record back.
+ * The record files of this host: the records of this host and those without a host. Written behind the log, at once where somebody waits
+ * for it, the newest state of each record only; deletions leave a tombstone so that a Redis that was rolled back cannot bring the record back.
  */
 export class RecordFiles {
   readonly #options: RecordFilesOptions;
@@ -61,6 +63,11 @@ export class RecordFiles {
   readonly #uidByName = new Map<string, string>();
   readonly #waiters = new Map<string, Waiter[]>();
   #writing: Promise<void> | undefined;
+  /** When everything pending is written, of `performance.now()`; undefined while nothing is pending. */
+  #dueMs: number | undefined;
+  #draining = false;
+  /** Ends the wait for more. */
+  #wake: (() => void) | undefined;
   #tombstones = 0;
 
   constructor(options: RecordFilesOptions) {
@@ -146,12 +153,16 @@ export class RecordFiles {
       const waiters = this.#waiters.get(uid);
       if (waiters === undefined) this.#waiters.set(uid, [waiter]);
       else waiters.push(waiter);
+      this.#wake?.();
     });
   }
 
   /** Resolves when everything taken so far is on disk. */
   async drain(): Promise<void> {
+    this.#draining = true;
+    this.#wake?.();
     while (this.#writing !== undefined) await this.#writing;
+    this.#draining = false;
   }
 
   /** Writes what was taken so far; nobody is kept waiting for more. */
@@ -181,6 +192,8 @@ export class RecordFiles {
       return false;
     }
     this.#pending.set(uid, task);
+    this.#dueMs ??= performance.now() + LINGER_MS;
+    if (this.#waiters.has(uid)) this.#wake?.();
     this.#writing ??= this.#write().finally(() => (this.#writing = undefined));
     return true;
   }
@@ -190,7 +203,11 @@ export class RecordFiles {
     // Lets the changes of one turn come together.
     await Promise.resolve();
     while (this.#pending.size > 0) {
-      const batch = [...this.#pending.values()].slice(0, BATCH_FILES);
+      const batch = this.#nextBatch();
+      if (batch.length === 0) {
+        await this.#linger();
+        continue;
+      }
       try {
         await this.#prune();
         await Promise.all(batch.map((task) => this.#writeOne(task)));
@@ -200,8 +217,31 @@ export class RecordFiles {
         log.error({ err: error }, "record files cannot be written: trying again");
         if (signal.aborted) return;
         await delay(RETRY_MS, undefined, { signal }).catch(() => undefined);
+        this.#dueMs = 0;
       }
     }
+  }
+
+  /** What somebody waits for; everything when its time has come. */
+  #nextBatch(): Task[] {
+    const whole = this.#draining || performance.now() >= (this.#dueMs ?? 0);
+    const tasks = [...this.#pending.values()].filter((task) => whole || this.#isAwaited(task));
+    // What does not fit in follows at once.
+    if (whole && tasks.length <= BATCH_FILES) this.#dueMs = undefined;
+    return tasks.slice(0, BATCH_FILES);
+  }
+
+  #isAwaited({ header: { uid, version } }: Task): boolean {
+    return this.#waiters.get(uid)?.some((waiter) => waiter.version <= version) ?? false;
+  }
+
+  async #linger(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, Math.max(0, (this.#dueMs ?? 0) - performance.now()));
+    this.#wake = resolve;
+    await promise;
+    clearTimeout(timer);
+    this.#wake = undefined;
   }
 
   async #writeOne({ header, bytes }: Task): Promise<void> {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { REFINE_CONCURRENCY, Refiner } from "../../../../services/common/engine/observer/refiner.ts";
+import { REFINE_CONCURRENCY, REFINE_DELAY_MS, Refiner } from "../../../../services/common/engine/observer/refiner.ts";
 
 test("a hundred objects are asked about once each, few at a time", async () => {
   const asked = new Map<string, number>();
@@ -14,7 +14,7 @@ test("a hundred objects are asked about once each, few at a time", async () => {
     running -= 1;
   });
   for (let round = 0; round < 3; round += 1) {
-    for (let i = 0; i < 100; i += 1) refiner.request(`c${i}`, true);
+    for (let i = 0; i < 100; i += 1) refiner.request(`c${i}`, REFINE_DELAY_MS);
   }
   await refiner.idle();
   assert.equal(asked.size, 100);
@@ -29,9 +29,9 @@ test("what is asked for while the question runs is asked once more", async () =>
     asked += 1;
     if (asked === 1) await new Promise<void>((resolve) => (answer = resolve));
   });
-  refiner.request("a", false);
-  refiner.request("a", false);
-  refiner.request("a", false);
+  refiner.request("a");
+  refiner.request("a");
+  refiner.request("a");
   assert.equal(asked, 1);
   answer();
   await refiner.idle();
@@ -41,7 +41,7 @@ test("what is asked for while the question runs is asked once more", async () =>
 test("clear forgets what has not begun", async () => {
   const asked: string[] = [];
   const refiner = new Refiner(async (key) => void asked.push(key));
-  refiner.request("later", true);
+  refiner.request("later", REFINE_DELAY_MS);
   refiner.clear();
   await refiner.idle();
   assert.deepEqual(asked, []);
