@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
 import { test } from "node:test";
+import { WatchRequest } from "../../proto/gen/gantry/common/v1/watch.ts";
 import { ComputeServiceClient, ListMirrorsRequest } from "../../proto/gen/gantry/compute/v1/compute.ts";
 import { Instance } from "../../proto/gen/gantry/compute/v1/instance.ts";
 import { servicePrefix, storeKeys } from "../../services/common/redis/keys.ts";
-import { call } from "../../services/common/rpc/client.ts";
+import { call, stream } from "../../services/common/rpc/client.ts";
 import { trimLog } from "../../services/common/store/log/janitor.ts";
 import { MirrorWatch } from "./support/mirror-watch.ts";
 import { chaosConfig, Random } from "./support/random.ts";
@@ -46,8 +47,10 @@ class Disturber {
   }
 
   async run(until: () => boolean): Promise<void> {
+    // Each of them once, then as it comes.
+    const first = [...new Set(DISTURBANCES)];
     while (!until()) {
-      const what = this.#random.pick(DISTURBANCES);
+      const what = first.shift() ?? this.#random.pick(DISTURBANCES);
       this.counts[what] = (this.counts[what] ?? 0) + 1;
       await this.#disturb(what);
       await delay(this.#random.between(PAUSE_MS_MIN, PAUSE_MS_MAX));
@@ -80,7 +83,11 @@ class Disturber {
 
   /** Whoever is not up with the log by now must begin anew. */
   async #trim(): Promise<void> {
-    const limits = { entriesMax: Math.floor(this.#random.between(0, 5)), bytesMax: 1e9, ageMaxMs: 1e9 };
+    await this.trim(Math.floor(this.#random.between(0, 5)));
+  }
+
+  async trim(entriesMax: number): Promise<void> {
+    const limits = { entriesMax, bytesMax: 1e9, ageMaxMs: 1e9 };
     await trimLog(this.#scene.redis, storeKeys(servicePrefix("compute")), limits, Date.now());
   }
 }
@@ -139,6 +146,7 @@ test(
       check: halfWritten,
     });
     const observers = [...scene.mirrors, ...others];
+    const begin = scene.watcher.revision;
     const disturber = new Disturber(scene, random.fork(), observers);
     const endMs = performance.now() + TIME_MS;
     let failed = false;
@@ -169,8 +177,14 @@ test(
     } finally {
       await front.close();
     }
-    const { resumed, resets } = scene.watcher.counts;
-    assert.ok(resumed > 0 && resets > 0, "streams must both have resumed and have begun anew");
+    assert.ok(scene.watcher.counts.resumed > 0 && front.counts.resumed > 0, "streams went on where others had ended");
+    await disturber.trim(0);
+    const request = WatchRequest.fromPartial({ logId: scene.watcher.logId, since: begin });
+    for await (const batch of stream(scene.compute, "watch", request, { token: scene.platform.adminToken })) {
+      if (batch.logId === "" && !batch.reset) continue;
+      assert.ok(batch.reset, "who is behind what the log keeps begins anew");
+      break;
+    }
     const writes = writers.reduce((sum, { count }) => sum + count, 0);
     context.diagnostic(
       JSON.stringify({ writes, ...disturber.counts, direct: scene.watcher.counts, front: front.counts }),
