@@ -37,6 +37,8 @@ function classify(statusCode: number, detail: string): [Code, string] {
     case 404:
       return [Code.NOT_FOUND, "ENGINE_NOT_FOUND"];
     case 409:
+      // What a caller before asked for is still being done.
+      if (/is already in progress/.test(detail)) return [Code.UNAVAILABLE, "ENGINE_BUSY"];
       return /already in use|already exists/i.test(detail)
         ? [Code.ALREADY_EXISTS, "ENGINE_NAME_IN_USE"]
         : [Code.FAILED_PRECONDITION, "ENGINE_CONFLICT"];
