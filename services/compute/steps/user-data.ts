@@ -6,21 +6,10 @@ import { PowerState } from "../../../proto/gen/gantry/compute/v1/instance.ts";
 import { INSTANCE_FILES_PATH } from "../inner-engine/command.ts";
 import type { InstanceContext } from "../jobs/context.ts";
 import { needContainer } from "./find-container.ts";
+import { runOnce } from "./run-once.ts";
 
 const SCRIPT = `${INSTANCE_FILES_PATH}/user-data`;
-/**
- * Runs the script once, however often it is called: who makes the `started` file runs it, others wait for its end. The script itself is a
- * file: it is not on any command line.
- */
-const RUN_ONCE = `
-if (set -C; : > ${SCRIPT}.started) 2>/dev/null; then
-  /bin/sh ${SCRIPT} > ${SCRIPT}.log 2>&1 < /dev/null
-  echo $? > ${SCRIPT}.exit
-fi
-while [ ! -s ${SCRIPT}.exit ]; do sleep 1; done
-read code < ${SCRIPT}.exit
-exit "$code"
-`;
+const RUN_ONCE = runOnce(SCRIPT);
 
 /** The user's script, after the first start. Its output stays inside, at user-data.log: it may be secret. */
 export const runUserData: Step<InstanceContext> = {
