@@ -110,16 +110,17 @@ export class MirrorClient extends EventEmitter<Events> {
     return promise;
   }
 
-  /** Sends a frame and waits for its `reply`; throws FrameFailed on an `error`. */
-  request(
+  /** Sends a frame and waits for its `reply`; throws FrameFailed on an `error`, Error without a connection. */
+  async request(
     frame: { t: string; [field: string]: unknown },
     timeoutMs = REQUEST_TIMEOUT_MS,
   ): Promise<Record<string, unknown>> {
+    if (this.#ws?.readyState !== WebSocket.OPEN) throw new Error("not connected");
     const id = this.#nextId++;
     const { promise, resolve, reject } = Promise.withResolvers<Record<string, unknown>>();
     const timer = setTimeout(() => reject(new Error(`no reply to ${frame.t} in ${timeoutMs} ms`)), timeoutMs);
     this.#requests.set(id, { resolve, reject });
-    this.#ws?.send(JSON.stringify({ ...frame, id }));
+    this.#ws.send(JSON.stringify({ ...frame, id }));
     return promise.finally(() => {
       clearTimeout(timer);
       this.#requests.delete(id);

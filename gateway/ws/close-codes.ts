@@ -51,7 +51,12 @@ export const CLOSE_CODES = {
     meaning: "token or ticket is not valid, or no `hello` came first",
   },
   HELLO_TIMEOUT: { code: 4012, name: "HELLO_TIMEOUT", action: "retry", meaning: "no `hello` in time" },
-  BAD_FRAME: { code: 4013, name: "BAD_FRAME", action: "final", meaning: "not JSON, not an object, or nested too deep" },
+  BAD_FRAME: {
+    code: 4013,
+    name: "BAD_FRAME",
+    action: "final",
+    meaning: "not JSON, not an object, a key twice, or nested too deep",
+  },
 } as const satisfies Record<string, CloseCode>;
 
 export type CloseName = keyof typeof CLOSE_CODES;

@@ -92,9 +92,11 @@ export class Session implements Sink {
 
   /** False when much is unsent. */
   send(frame: object): boolean {
-    this.write(frameText(JSON.stringify(frame)));
+    // Looked at before: one large answer is no sign of a slow client.
     if (this.unsentBytes > this.server.limits.unsentBytesMax) this.close("SLOW");
-    else if (this.unsentBytes > this.server.limits.pauseReadingBytes) this.#ws.pause();
+    if (!this.open) return false;
+    this.write(frameText(JSON.stringify(frame)));
+    if (this.unsentBytes > this.server.limits.pauseReadingBytes) this.#ws.pause();
     return this.unsentBytes <= LAGGING_BYTES;
   }
 
