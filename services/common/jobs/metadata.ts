@@ -31,12 +31,6 @@ export function writeMetadata(record: OperationRecord, metadata: OperationMetada
   };
 }
 
-export function changeMetadata(record: OperationRecord, change: Partial<OperationMetadata>): OperationMetadata {
-  const metadata = Object.assign(readMetadata(record), change);
-  writeMetadata(record, metadata);
-  return metadata;
-}
-
 /** One line, cut to what the metadata may hold without splitting a character. */
 export function progressLine(text: string): string {
   const line = text.replace(/\s+/g, " ").trim();

@@ -1,5 +1,3 @@
-import { isId } from "./ids.ts";
-
 export const DEFAULT_PROJECT = "default";
 
 /** Engines refuse shorter names. */
@@ -11,12 +9,4 @@ const ENGINE_NAME_LENGTH_MIN = 2;
  */
 export function formatEngineName(project: string, id: string): string {
   return project === DEFAULT_PROJECT && id.length >= ENGINE_NAME_LENGTH_MIN ? id : `${project}.${id}`;
-}
-
-/** Undefined when Gantry would never give a thing this name. */
-export function parseEngineName(name: string): { project: string; id: string } | undefined {
-  const [first, second, ...more] = name.split(".");
-  if (first === undefined || !isId(first) || more.length > 0) return undefined;
-  const parts = second === undefined ? { project: DEFAULT_PROJECT, id: first } : { project: first, id: second };
-  return isId(parts.id) && formatEngineName(parts.project, parts.id) === name ? parts : undefined;
 }

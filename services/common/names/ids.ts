@@ -40,15 +40,3 @@ export function checkId(field: string, id: string): FieldViolation[] {
     },
   ];
 }
-
-/** An id made of any text, such as a machine's host name: what comes before the first dot, other characters as "-". */
-export function toId(text: string, fallback: string): string {
-  const id = text
-    .toLowerCase()
-    .split(".", 1)[0]!
-    .replaceAll(/[^a-z0-9]+/g, "-")
-    .replace(/^[^a-z]+/, "")
-    .slice(0, ID_LENGTH_MAX)
-    .replace(/-+$/, "");
-  return isId(id) ? id : fallback;
-}

@@ -33,10 +33,6 @@ function compile(pattern: string): CompiledPattern {
 
 /** The ids in a name, or undefined when the name is not of this pattern. */
 export function matchName<const P extends string>(pattern: P, name: string): NameParts<P> | undefined {
-  return match(pattern, name, false);
-}
-
-function match<P extends string>(pattern: P, name: string, wildcard: boolean): NameParts<P> | undefined {
   if (name.length > NAME_BYTES_MAX) return undefined;
   const { regex, variables } = compile(pattern);
   const found = regex.exec(name);
@@ -44,7 +40,7 @@ function match<P extends string>(pattern: P, name: string, wildcard: boolean): N
   const parts: Record<string, string> = {};
   for (const [index, variable] of variables.entries()) {
     const id = found[index + 1]!;
-    if (!isId(id) && !(wildcard && id === "-")) return undefined;
+    if (!isId(id)) return undefined;
     parts[variable] = id;
   }
   return parts as NameParts<P>;
@@ -60,13 +56,6 @@ export function checkName(pattern: string, field: string, name: string): FieldVi
 /** The ids in a name; INVALID_ARGUMENT on `field` when the name is not of this pattern. */
 export function parseName<const P extends string>(pattern: P, name: string, field = "name"): NameParts<P> {
   const parts = matchName(pattern, name);
-  if (parts === undefined) throw invalidArgument(checkName(pattern, field, name));
-  return parts;
-}
-
-/** As parseName, for the parent of a list: `-` in place of an id means every one, and is returned as `-`. */
-export function parseParent<const P extends string>(pattern: P, name: string, field = "parent"): NameParts<P> {
-  const parts = match(pattern, name, true);
   if (parts === undefined) throw invalidArgument(checkName(pattern, field, name));
   return parts;
 }

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { ClientReadableStream, Metadata } from "@grpc/grpc-js";
+import type { ClientReadableStream } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import { WatchRequest } from "../../../proto/gen/gantry/common/v1/watch.ts";
 import type { WatchResponse } from "../../../proto/gen/gantry/common/v1/watch.ts";
@@ -8,11 +8,6 @@ export const BACKOFF_MIN_MS = 100;
 export const BACKOFF_MAX_MS = 5_000;
 /** The server sends a bookmark each 10 s: a stream that is silent for longer than this is dead. */
 export const SILENCE_MAX_MS = 30_000;
-
-/** A generated client of any service that has Watch. */
-export interface WatchStub {
-  watch(request: WatchRequest, metadata: Metadata): ClientReadableStream<WatchResponse>;
-}
 
 export type WatchClientState = "connected" | "disconnected";
 

@@ -2,7 +2,7 @@ import type { Logger } from "pino";
 import type { Engine } from "../../common/engine/engine.ts";
 import { createNetwork, findNetwork, listNetworks } from "../../common/engine/api/networks.ts";
 import { isEngineStatus } from "../../common/engine/errors.ts";
-import { LABEL_KIND, LABEL_NAME } from "../../common/engine/labels.ts";
+import { KIND_NETWORK, LABEL_KIND, LABEL_NAME } from "../../common/engine/labels.ts";
 import { networkFromInspect } from "../../common/engine/state.ts";
 import { failedPrecondition } from "../../common/errors/errors.ts";
 import { contains, formatIpv4, formatRange, freeRanges, parseIpv4, parseRange, type Range, sizeOf } from "./cidr.ts";
@@ -130,7 +130,7 @@ function networkBody(name: string, subnet: Range) {
   return {
     Name: name,
     Driver: "bridge",
-    Labels: { [LABEL_KIND]: "network", [LABEL_NAME]: `networks/${name}` },
+    Labels: { [LABEL_KIND]: KIND_NETWORK, [LABEL_NAME]: `networks/${name}` },
     IPAM: {
       Driver: "default",
       Config: [

@@ -49,13 +49,3 @@ export async function connectNetwork(
 ): Promise<void> {
   await engine.call("POST", `/networks/${encodeURIComponent(ref)}/connect`, { ...limits, body });
 }
-
-export async function disconnectNetwork(
-  engine: Engine,
-  ref: string,
-  container: string,
-  limits: Limits = {},
-): Promise<void> {
-  const body = { Container: container, Force: true };
-  await engine.call("POST", `/networks/${encodeURIComponent(ref)}/disconnect`, { ...limits, body });
-}

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { RESERVED_IDS, checkId, isId, toId } from "../../../../services/common/names/ids.ts";
+import { RESERVED_IDS, checkId, isId } from "../../../../services/common/names/ids.ts";
 
 const GOOD = ["a", "web", "a1", "a-b", "a--b", "web-01", `a${"b".repeat(39)}`];
 const BAD = ["", "-", "1a", "A", "aB", "a-", "-a", "a.b", "a_b", "ä", "a\n", "a/b", " a", `a${"b".repeat(40)}`];
@@ -21,15 +21,4 @@ test("ids", () => {
 test("reserved words are refused for new things only", () => {
   for (const id of RESERVED_IDS) assert.match(checkId("id", id)[0]?.description ?? "", /reserved/, id);
   assert.equal(isId("gantry"), true);
-});
-
-test("ids from host names", () => {
-  assert.equal(toId("rack1-07.example.org", "host"), "rack1-07");
-  assert.equal(toId("My_Laptop", "host"), "my-laptop");
-  assert.equal(toId("42", "host"), "host");
-  assert.equal(toId("", "host"), "host");
-  assert.equal(toId("7up", "host"), "up");
-  assert.equal(toId(`a${"-".repeat(80)}b`, "host"), "a-b");
-  assert.equal(toId("x".repeat(80), "host"), "x".repeat(40));
-  assert.equal(toId("a-.b", "host"), "a");
 });
