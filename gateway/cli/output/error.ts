@@ -85,6 +85,8 @@ function hintOf(error: GantryError): string | undefined {
   const operation = error.metadata["operation"];
   if (error.reason === "OPERATION_IN_PROGRESS" && operation !== undefined)
     return `gantry wait ${operation} waits for it, gantry cancel ${operation} ends it.`;
+  const output = error.metadata["output"];
+  if (output !== undefined) return `Its last output:\n${output.replaceAll(/^/gm, "  ")}`;
   switch (error.code) {
     case Code.UNAVAILABLE:
       return "Is the realm running (npm start)? gantry config get-contexts shows where it is looked for.";

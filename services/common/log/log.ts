@@ -60,11 +60,18 @@ export function describeError(error: unknown, depth = 0): unknown {
     message: error.message,
     ...(code === undefined ? {} : { code }),
     ...(statusCode === undefined ? {} : { statusCode }),
-    ...(typeof reason === "string" ? { reason, metadata } : {}),
+    ...(typeof reason === "string" ? { reason, metadata: withoutOutput(metadata) } : {}),
     stack: error.stack,
     ...(cause === undefined || depth >= CAUSES_MAX ? {} : { cause: describeError(cause, depth + 1) }),
     ...(Array.isArray(errors) && depth < CAUSES_MAX
       ? { errors: errors.slice(0, CAUSES_MAX).map((each) => describeError(each, depth + 1)) }
       : {}),
   };
+}
+
+/** What users' programs wrote is in the error for them alone. */
+function withoutOutput(metadata: unknown): unknown {
+  if (typeof metadata !== "object" || metadata === null || !("output" in metadata)) return metadata;
+  const { output: _, ...rest } = metadata;
+  return rest;
 }

@@ -60,12 +60,12 @@ function get(target: InnerEngineTarget, path: string, signal: AbortSignal): Prom
  */
 export async function waitInnerEngine(
   target: InnerEngineTarget,
-  options: { timeoutMs: number; signal: AbortSignal; giveUp: () => Error | undefined },
+  options: { timeoutMs: number; signal: AbortSignal; giveUp: () => Promise<Error | undefined> | undefined },
 ): Promise<string> {
   const deadline = performance.now() + options.timeoutMs;
   for (;;) {
     options.signal.throwIfAborted();
-    const reason = options.giveUp();
+    const reason = await options.giveUp();
     if (reason) throw reason;
     try {
       return await probeInnerEngine(target, options.signal);

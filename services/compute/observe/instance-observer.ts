@@ -13,6 +13,7 @@ import type { InstanceCatalog } from "../instances/catalog.ts";
 import { hasInnerEngine } from "../instances/defaults.ts";
 import { instanceKind } from "../kinds.ts";
 import { ContainersByUid } from "./containers-by-uid.ts";
+import { CONDITION_CRASH_LOOP, crashFreeInMs } from "./crash-loop.ts";
 import { CONDITION_INNER_ENGINE_READY, observedStatus } from "./instance-status.ts";
 
 /** While a job runs on an instance its end writes the status; only what takes longer is written in between. */
@@ -114,7 +115,10 @@ export class InstanceObserver {
     if (this.#waitsForJob(instance)) return;
     try {
       const ready = container ? await this.#innerEngineReady(instance, container) : false;
-      await this.#write(instance, container, ready);
+      const { conditions } = await this.#write(instance, container, ready);
+      const crashLoop = conditions.find(({ type }) => type === CONDITION_CRASH_LOOP);
+      const crashFreeMs = crashFreeInMs(crashLoop, container, this.#options.store.now());
+      if (crashFreeMs > 0) this.#checkLater(name, crashFreeMs);
     } catch (error) {
       if (signal.aborted || (error instanceof GantryError && error.code === Code.NOT_FOUND)) return;
       log.warn({ err: error, instance: name }, "an instance's status could not be written; it is tried again");
@@ -159,14 +163,15 @@ export class InstanceObserver {
     return known.ready;
   }
 
-  async #write(instance: Instance, container: ContainerState | undefined, ready: boolean): Promise<void> {
+  async #write(instance: Instance, container: ContainerState | undefined, ready: boolean): Promise<InstanceStatus> {
     const { store, host } = this.#options;
     const version = this.#readiness.get(instance.meta!.uid)?.version ?? "";
     const next = (record: Instance): InstanceStatus => {
       const status = observedStatus(record, container, ready, store.now());
       return ready && version !== "" ? { ...status, innerEngineVersion: version } : status;
     };
-    if (sameStatus(instance.status, next(instance))) return;
+    const wanted = next(instance);
+    if (sameStatus(instance.status, wanted)) return wanted;
     await store.mutate(instanceKind, instance.meta!.name, (record) => {
       if (record.meta?.uid !== instance.meta!.uid || record.meta.host !== host) return false;
       const status = next(record);
@@ -174,6 +179,7 @@ export class InstanceObserver {
       record.status = status;
       return undefined;
     });
+    return wanted;
   }
 
   #checkLater(name: string, delayMs: number): void {

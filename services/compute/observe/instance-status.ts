@@ -10,6 +10,7 @@ import type { ContainerState } from "../../common/engine/state.ts";
 import { INNER_ENGINE_PORT } from "../inner-engine/command.ts";
 import { hasInnerEngine } from "../instances/defaults.ts";
 import { clipBytes } from "./clip.ts";
+import { CONDITION_CRASH_LOOP, crashLoopCondition } from "./crash-loop.ts";
 
 const CONDITION_MESSAGE_BYTES_MAX = 1024;
 
@@ -51,6 +52,14 @@ export function settledStatus(
   const found = container ? seen(instance, container, innerEngineReady) : missing(instance);
   const status: InstanceStatus = { ...before, state: found.state, conditions: [...before.conditions] };
   setCondition(status.conditions, { type: CONDITION_CONTAINER_RUNNING, ...found.condition }, now);
+  const known = before.conditions.find(({ type }) => type === CONDITION_CRASH_LOOP);
+  const crashLoop = crashLoopCondition(known, container, now);
+  if (crashLoop) setCondition(status.conditions, crashLoop, now);
+  // Between two ends it runs for a moment: that is not the state it is in.
+  const looping = crashLoop?.status === ConditionStatus.CONDITION_STATUS_TRUE;
+  if (looping && status.state === InstanceState.INSTANCE_STATE_RUNNING) {
+    status.state = InstanceState.INSTANCE_STATE_STARTING;
+  }
   if (instance.spec && hasInnerEngine(instance.spec)) {
     const ready = found.running && innerEngineReady;
     setCondition(

@@ -26,6 +26,9 @@ export function difference(instance: Instance, container: ContainerState | undef
     case "paused":
       if (wanted === PowerState.POWER_STATE_STOPPED) return "stop";
       return wanted === PowerState.POWER_STATE_RUNNING ? "resume" : undefined;
+    case "restarting":
+      // Or the engine would start it for ever.
+      return wanted === PowerState.POWER_STATE_STOPPED ? "stop" : undefined;
     case "created":
     case "exited":
       if (wanted === PowerState.POWER_STATE_STOPPED) return undefined;

@@ -4,7 +4,7 @@ import { stopTimeoutSeconds } from "../instances/duration.ts";
 import { STOP_TIMEOUT_MAX_MS } from "../instances/limits.ts";
 import type { InstanceContext } from "../jobs/context.ts";
 import { needContainer } from "./find-container.ts";
-import { checkStarted } from "./wait-ready.ts";
+import { checkStarted } from "./check-started.ts";
 import { ENGINE_ATTEMPTS } from "./attempts.ts";
 
 /** Stop and start take their own time beyond the stop timeout. */

@@ -7,7 +7,7 @@ import { failedPrecondition, unavailable } from "../../common/errors/errors.ts";
 import { PowerState } from "../../../proto/gen/gantry/compute/v1/instance.ts";
 import type { InstanceContext } from "../jobs/context.ts";
 import { needContainer } from "./find-container.ts";
-import { checkStarted } from "./wait-ready.ts";
+import { checkStarted } from "./check-started.ts";
 import { endOrphanShims } from "./orphan-shim.ts";
 import { ENGINE_ATTEMPTS } from "./attempts.ts";
 

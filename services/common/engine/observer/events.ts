@@ -69,8 +69,9 @@ function containerEffects(action: string, id: string, attributes: Record<string,
       { type: "inspect", kind: "container", id, soon: true },
     ];
   }
-  // An unpatched state whose details have changed.
-  if (action === "update" || action === "oom") return [{ type: "inspect", kind: "container", id, soon: true }];
+  // An unpatched state whose details have changed. A stop while the engine waits to start a container again has no `die`.
+  if (action === "update" || action === "oom" || action === "stop")
+    return [{ type: "inspect", kind: "container", id, soon: true }];
   return [];
 }
 

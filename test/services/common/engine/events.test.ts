@@ -53,6 +53,12 @@ test("die tells the exit code and that addresses are gone", () => {
   assert.deepEqual(tables.container.get("c1")?.addresses, []);
 });
 
+test("a stop is looked at: while the engine waits to start a container again nothing else tells of it", () => {
+  assert.deepEqual(effectsOf(event("container", "stop", "c1", WEB)), [
+    { type: "inspect", kind: "container", id: "c1", soon: true },
+  ]);
+});
+
 test("what an exec or a health check says changes nothing", () => {
   for (const action of [
     "exec_create: sh -c ls",

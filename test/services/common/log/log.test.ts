@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { failedPrecondition } from "../../../../services/common/errors/errors.ts";
 import { createLog } from "../../../../services/common/log/log.ts";
 
 function capture(): { lines: string[]; log: ReturnType<typeof createLog> } {
@@ -50,4 +51,12 @@ test("an error of a client library does not take its arguments along", () => {
   assert.equal(err.message, "outer");
   assert.equal(err.cause.message, "WRONGTYPE");
   assert.match(err.stack, /log\.test\.ts/);
+});
+
+test("what a user's program wrote is not in the log", () => {
+  const { lines, log } = capture();
+  const error = failedPrecondition("MAIN_PROCESS_ENDED", "it ended", { exitCode: "3", output: "hunter2" });
+  log.warn({ err: new Error("outer", { cause: error }) }, "failed");
+  assert.ok(!lines.join("").includes("hunter2"));
+  assert.match(lines[0] ?? "", /"metadata":\{"exitCode":"3"\}/);
 });

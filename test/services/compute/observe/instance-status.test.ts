@@ -8,6 +8,7 @@ import {
   PowerState,
 } from "../../../../proto/gen/gantry/compute/v1/instance.ts";
 import { type ContainerState, UNDETAILED } from "../../../../services/common/engine/state.ts";
+import { CONDITION_CRASH_LOOP } from "../../../../services/compute/observe/crash-loop.ts";
 import {
   CONDITION_CONTAINER_RUNNING,
   CONDITION_INNER_ENGINE_READY,
@@ -129,4 +130,26 @@ test("a condition's time moves only when its status does", () => {
     [ConditionStatus.CONDITION_STATUS_FALSE, "main process ended with 9"],
   );
   assert.equal(first.status.state, S.INSTANCE_STATE_STARTING, "what was given is not changed");
+});
+
+test("a crash loop is told until the main process has run for a while", () => {
+  const at = (ms: number) => new Date(NOW.getTime() + ms);
+  const subject = instance();
+  const see = (seen: ContainerState, ms: number) => {
+    subject.status = observedStatus(subject, seen, false, at(ms));
+    const condition = subject.status.conditions.find(({ type }) => type === CONDITION_CRASH_LOOP);
+    return [subject.status.state, condition?.status, condition?.reason];
+  };
+  const { CONDITION_STATUS_TRUE: TRUE, CONDITION_STATUS_FALSE: FALSE } = ConditionStatus;
+  const restarting = (restartCount: number, lifeMs: number) =>
+    container({ state: "restarting", exitCode: 5, restartCount, startTime: at(-lifeMs), finishTime: NOW });
+  assert.deepEqual(see(restarting(2, 10), 0), [S.INSTANCE_STATE_STARTING, undefined, undefined]);
+  assert.deepEqual(see(restarting(9, 10_000), 0), [S.INSTANCE_STATE_STARTING, undefined, undefined], "a long life");
+  assert.deepEqual(see(restarting(3, 10), 0), [S.INSTANCE_STATE_STARTING, TRUE, "MainProcessEnds"]);
+  const running = container({ startTime: NOW, restartCount: 3 });
+  assert.deepEqual(see(running, 9_999), [S.INSTANCE_STATE_STARTING, TRUE, "MainProcessEnds"]);
+  assert.deepEqual(see(running, 10_000), [S.INSTANCE_STATE_RUNNING, FALSE, "Runs"]);
+  assert.deepEqual(see(restarting(4, 10), 20_000), [S.INSTANCE_STATE_STARTING, TRUE, "MainProcessEnds"]);
+  const exited = container({ state: "exited", exitCode: 5 });
+  assert.deepEqual(see(exited, 20_000), [S.INSTANCE_STATE_FAILED, FALSE, "NotStartedAgain"]);
 });

@@ -50,6 +50,7 @@ const table: [string, PowerState, RestartPolicy, ContainerState | undefined, Ret
   ["ended badly, never", RUN, NEVER, container("exited", 1), undefined],
   ["made and not started", RUN, ON_FAILURE, container("created"), "start"],
   ["the engine is at it", RUN, ALWAYS, container("restarting", 1), undefined],
+  ["the engine is at it and should not", STOP, ALWAYS, container("restarting", 1), "stop"],
   ["being removed", RUN, ALWAYS, container("removing"), undefined],
 ];
 for (const [what, power, policy, seen, correction] of table) {
