@@ -43,15 +43,20 @@ export class OperationQueue implements Operations {
     const id = `${this.#store.service}-${randomUUID()}`;
     const name = formatOperationName(submission.project, id);
     const request = submission.requestKey === undefined ? undefined : { key: submission.requestKey, value: name };
-    let record: OperationRecord;
+    let record: OperationRecord | undefined;
+    let adding: Promise<void> | undefined;
     try {
+      const write = async (tx: Transaction): Promise<OperationRecord> =>
+        (record = await this.#write(tx, submission, name));
+      // The job may begin at once: it waits for the files itself before its first effect.
+      const committed = (): void => void (adding = this.#add(record!, id));
       // Who is told of an operation finds it again, also when Redis and this process are lost at that moment.
-      record = await this.#store.transact((tx) => this.#write(tx, submission, name), { request, durable: true });
+      record = await this.#store.transact(write, { request, durable: true, committed });
     } catch (error) {
       if (!(error instanceof DuplicateRequest)) throw error;
       return operationOf(await this.#store.need(operationKind, error.value));
     }
-    await this.#add(record, id);
+    await adding;
     return operationOf(record);
   }
 

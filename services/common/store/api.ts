@@ -44,6 +44,8 @@ export interface CommitOptions {
   request?: { key: string; value: string } | undefined;
   /** Resolve only when the record files on this host are on disk too (records of this host and hostless ones). */
   durable?: boolean;
+  /** Called once, when the write is in Redis: what needs no more than that can begin beside the wait for the files. */
+  committed?: () => void;
 }
 
 /** Thrown by a transaction whose request id was seen before. */

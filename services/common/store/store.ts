@@ -280,6 +280,7 @@ export class StoreHandle implements Store {
 
   transact<R>(fn: (tx: Transaction) => Promise<R>, options: CommitOptions = {}): Promise<R> {
     return this.#records.transact(fn, options, async ({ revision, written }) => {
+      options.committed?.();
       if (!options.durable) return;
       const mine = written.filter(({ kind, host }) => this.#files.keeps(kind, host));
       await Promise.all(mine.map(({ uid }) => this.#files.waitFor(uid, revision)));

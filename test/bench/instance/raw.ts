@@ -47,7 +47,7 @@ export async function createRaw(
       client: tls.client,
     };
     const signal = AbortSignal.timeout(READY_TIMEOUT_MS);
-    await waitInnerEngine(target, { timeoutMs: READY_TIMEOUT_MS, signal, giveUp: () => undefined });
+    await waitInnerEngine(target, { timeoutMs: READY_TIMEOUT_MS, signal, giveUp: async () => undefined });
   }
   return { id, uid };
 }
