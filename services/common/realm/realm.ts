@@ -1,32 +1,14 @@
-import "reflect-metadata";
-import { createHash, webcrypto } from "node:crypto";
+import { X509Certificate } from "node:crypto";
 import { chmod, mkdir, open, readFile, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import {
-  AuthorityKeyIdentifierExtension,
-  BasicConstraintsExtension,
-  cryptoProvider,
-  ExtendedKeyUsage,
-  ExtendedKeyUsageExtension,
-  KeyUsageFlags,
-  KeyUsagesExtension,
-  PemConverter,
-  SubjectAlternativeNameExtension,
-  SubjectKeyIdentifierExtension,
-  X509Certificate,
-  X509CertificateGenerator,
-} from "@peculiar/x509";
 import { generateTokenKeys } from "../auth/token.ts";
+import { createAuthority, issueLeaf } from "./certificates.ts";
 
-const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 const DAY_MS = 86_400_000;
 const CA_LIFE_MS = 3_650 * DAY_MS;
 const CERTIFICATE_LIFE_MS = DAY_MS;
 /** A host whose clock is a little behind must not refuse a new certificate. */
 const BACKDATE_MS = 60_000;
-const SERIAL_BYTES = 16;
-
-cryptoProvider.set(webcrypto);
 
 export interface Realm {
   caPath: string;
@@ -50,9 +32,14 @@ export async function createRealm(dir: string): Promise<Realm> {
   await mkdir(dirname(realm.publicJwkPath), { recursive: true, mode: 0o755 });
   // The public half is written last: it alone says that the pair is whole.
   if (!(await exists(realm.caPath))) {
-    const { certificate, key } = await createCa();
-    await writeAtomically(realm.caKeyPath, key, 0o600);
-    await writeAtomically(realm.caPath, certificate, 0o644);
+    const { certificate, key } = await createAuthority({
+      // Two realms on one machine must not be taken for each other in an error message.
+      commonName: (keyId) => `Gantry realm ${keyId}`,
+      notBefore: new Date(Date.now() - BACKDATE_MS),
+      notAfter: new Date(Date.now() + CA_LIFE_MS),
+    });
+    await writeAtomically(realm.caKeyPath, `${key}\n`, 0o600);
+    await writeAtomically(realm.caPath, `${certificate}\n`, 0o644);
   }
   if (!(await exists(realm.publicJwkPath))) {
     const { privateJwk, publicJwks } = await generateTokenKeys();
@@ -84,87 +71,25 @@ export interface IssuedCertificate {
 
 /** Issues a certificate for client and server use, with a key of its own, and puts both in place of the old ones. */
 export async function issueCertificate(realm: Realm, options: CertificateOptions): Promise<IssuedCertificate> {
-  const ca = new X509Certificate(await readFile(realm.caPath, "utf8"));
-  const signingKey = await importKey(await readFile(realm.caKeyPath, "utf8"));
-  const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
+  const ca = await readFile(realm.caPath, "utf8");
+  const authority = { certificate: ca, key: await readFile(realm.caKeyPath, "utf8") };
+  const { process: name, host, lifeMs = CERTIFICATE_LIFE_MS, extraNames = [] } = options;
   const notBeforeMs = Date.now() - BACKDATE_MS;
-  const expiresMs = Math.min(Date.now() + (options.lifeMs ?? CERTIFICATE_LIFE_MS), ca.notAfter.getTime());
-  const names = new Set([
-    options.process,
-    options.host,
-    "localhost",
-    "127.0.0.1",
-    "::1",
-    ...(options.extraNames ?? []),
-  ]);
-  const certificate = await X509CertificateGenerator.create({
-    serialNumber: serialNumber(),
-    subject: [{ CN: [`${options.process}.${options.host}`] }],
-    issuer: ca.subject,
+  const expiresMs = Math.min(Date.now() + lifeMs, new X509Certificate(ca).validToDate.getTime());
+  const { certificate, key } = await issueLeaf(authority, {
+    commonName: `${name}.${host}`,
+    uses: ["server", "client"],
+    names: [...new Set([name, host, "localhost", "127.0.0.1", "::1", ...extraNames])],
     notBefore: new Date(notBeforeMs),
     notAfter: new Date(expiresMs),
-    signingAlgorithm: ALGORITHM,
-    publicKey: keys.publicKey,
-    signingKey,
-    extensions: [
-      new BasicConstraintsExtension(false, undefined, true),
-      new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
-      new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth]),
-      new SubjectAlternativeNameExtension(
-        [...names].map((value) => ({ type: isIp(value) ? ("ip" as const) : ("dns" as const), value })),
-      ),
-      await AuthorityKeyIdentifierExtension.create(ca),
-      await SubjectKeyIdentifierExtension.create(keys.publicKey),
-    ],
   });
   const dir = options.outDir ?? dirname(realm.caPath);
-  const certPath = join(dir, `${options.process}.crt`);
-  const keyPath = join(dir, `${options.process}.key`);
+  const certPath = join(dir, `${name}.crt`);
+  const keyPath = join(dir, `${name}.key`);
   await mkdir(dir, { recursive: true, mode: 0o755 });
-  await writeAtomically(keyPath, await exportKey(keys.privateKey), 0o600);
-  await writeAtomically(certPath, `${certificate.toString("pem")}\n`, 0o644);
+  await writeAtomically(keyPath, `${key}\n`, 0o600);
+  await writeAtomically(certPath, `${certificate}\n`, 0o644);
   return { certPath, keyPath, notBeforeMs, expiresMs };
-}
-
-async function createCa(): Promise<{ certificate: string; key: string }> {
-  const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
-  const spki = Buffer.from(await webcrypto.subtle.exportKey("spki", keys.publicKey));
-  const id = createHash("sha256").update(spki).digest("hex").slice(0, 12);
-  const certificate = await X509CertificateGenerator.createSelfSigned({
-    serialNumber: serialNumber(),
-    // Two realms on one machine must not be taken for each other in an error message.
-    name: [{ CN: [`Gantry realm ${id}`] }],
-    notBefore: new Date(Date.now() - BACKDATE_MS),
-    notAfter: new Date(Date.now() + CA_LIFE_MS),
-    signingAlgorithm: ALGORITHM,
-    keys,
-    extensions: [
-      new BasicConstraintsExtension(true, 0, true),
-      new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
-      await SubjectKeyIdentifierExtension.create(keys.publicKey),
-    ],
-  });
-  return { certificate: `${certificate.toString("pem")}\n`, key: await exportKey(keys.privateKey) };
-}
-
-/** Positive and without a leading zero byte, as RFC 5280 wants it. */
-function serialNumber(): string {
-  const bytes = Buffer.from(webcrypto.getRandomValues(new Uint8Array(SERIAL_BYTES)));
-  bytes.writeUInt8((bytes.readUInt8(0) & 0x7f) | 0x40, 0);
-  return bytes.toString("hex");
-}
-
-function isIp(name: string): boolean {
-  return /^[0-9.]+$/.test(name) || name.includes(":");
-}
-
-async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
-  return `${PemConverter.encode(await webcrypto.subtle.exportKey("pkcs8", key), "PRIVATE KEY")}\n`;
-}
-
-async function importKey(pem: string): Promise<webcrypto.CryptoKey> {
-  const der = PemConverter.decodeFirst(pem);
-  return webcrypto.subtle.importKey("pkcs8", der, ALGORITHM, false, ["sign"]);
 }
 
 async function exists(path: string): Promise<boolean> {
