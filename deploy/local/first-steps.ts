@@ -6,7 +6,7 @@ export function describeFirstSteps(options: StartOptions, { gateway, engineIsPri
   const { listen, ports, dataDir, contextFile } = options;
   return [
     "",
-    `Gantry runs.  Console ${gateway}/  gRPC ${listen}:${ports.grpc}`,
+    `Gantry runs.  Gateway ${gateway}/  gRPC ${listen}:${ports.grpc}`,
     `Data in ${dataDir}, logs in ${dataDir}/log, context of the gantry command in ${contextFile}`,
     "",
     "In another terminal, in this folder:",

@@ -4,7 +4,8 @@ import { pino } from "pino";
 import { keepRenewed } from "../../services/common/realm/renew.ts";
 import type { EngineNetwork } from "./engine/engine-config.ts";
 import { ownNetwork } from "./engine/own-network.ts";
-import { preparePrivateEngine } from "./engine/private-engine.ts";
+import { tearDownNetwork } from "./engine/network.ts";
+import { hasContainers, preparePrivateEngine } from "./engine/private-engine.ts";
 import { chooseEngine, type EngineChoice } from "./engine/choose-engine.ts";
 import { provideInstanceImage } from "./images/instance-image.ts";
 import { provideEnginePrograms } from "./install/engine-programs.ts";
@@ -23,6 +24,8 @@ export interface StartRealmContext {
   report: MachineReport;
   screen: Screen;
   supervisor: Supervisor;
+  /** What is to be done once everything has stopped, also when not all of it could be started. */
+  afterStop: (() => Promise<void>)[];
   /** Handed on to what must end before another start may begin. */
   lockFd: number;
   signal: AbortSignal;
@@ -92,7 +95,7 @@ interface EngineInUse {
 }
 
 async function startEngine(context: StartRealmContext, installing: InstallContext): Promise<EngineInUse> {
-  const { options, report, screen, supervisor, signal } = context;
+  const { options, report, screen, supervisor, afterStop, signal } = context;
   if (report.engine.kind === "found") return { socket: report.engine.socket, network: undefined };
   const dir = join(options.dataDir, "engine");
   const { dir: programsDir } = await provideEnginePrograms(dir, installing);
@@ -106,6 +109,7 @@ async function startEngine(context: StartRealmContext, installing: InstallContex
   screen.change(
     `starting a container engine in ${dir}, with bridge ${network.bridge} (${network.range}) and nftables table ${network.bridge}, since ${why(again)}`,
   );
+  afterStop.push(() => leaveEngine(dir, network, screen));
   const engine = await preparePrivateEngine({ dir, network, programsDir, env: options.env, orphanSignal: "SIGTERM" });
   for (const program of engine.programs) await supervisor.start(program);
   const { socket } = engine.paths;
@@ -114,6 +118,16 @@ async function startEngine(context: StartRealmContext, installing: InstallContex
   signal.throwIfAborted();
   screen.good("engine", `Docker ${own.version} at ${socket}`);
   return { socket, network };
+}
+
+/** The next start makes the links again, under the same names. */
+async function leaveEngine(dir: string, network: EngineNetwork, screen: Screen): Promise<void> {
+  if (hasContainers(dir)) {
+    screen.plain(`Instances go on running; bridge and nftables table ${network.bridge} stay for them.`);
+    return;
+  }
+  screen.change(`removing bridge and nftables table ${network.bridge}: no instance runs`);
+  await tearDownNetwork(network);
 }
 
 function why(choice: EngineChoice): string {

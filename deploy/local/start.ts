@@ -60,18 +60,21 @@ async function run(options: StartOptions): Promise<number> {
       stopping.abort(new Error(`${name} failed`));
     },
   });
-  let started = false;
+  let stopped = "";
+  const afterStop: (() => Promise<void>)[] = [];
   try {
-    const realm = await startRealm({ options, report, screen, supervisor, lockFd: lock.fd, signal: stopping.signal });
-    started = true;
+    const common = { options, report, screen, supervisor, afterStop };
+    const realm = await startRealm({ ...common, lockFd: lock.fd, signal: stopping.signal });
+    stopped = realm.engineIsPrivate ? "Gantry is stopped." : "Gantry is stopped; instances go on running.";
     screen.plain(describeFirstSteps(options, realm));
     await new Promise((resolve) => stopping.signal.addEventListener("abort", resolve, { once: true }));
     return failed ? EXIT_FAILURE : 0;
   } finally {
     screen.plain("");
     await supervisor.stop((name) => screen.plain(`stopping ${name}`));
+    for (const work of afterStop) await work().catch((error: unknown) => screen.bad((error as Error).message));
     lock.release();
-    if (started) screen.plain("Gantry is stopped; instances go on running.");
+    if (stopped !== "") screen.plain(stopped);
   }
 }
 

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import type { EngineNetwork } from "../../deploy/local/engine/engine-config.ts";
 import { processesWithArgument } from "../../deploy/local/process/processes.ts";
+import { runCommand } from "../../deploy/local/process/run-command.ts";
 import { waitUntil } from "../../deploy/local/process/wait-until.ts";
 import { inspectContainer } from "../../services/common/engine/api/containers.ts";
 import { Engine } from "../../services/common/engine/engine.ts";
@@ -55,10 +56,13 @@ test("one command from nothing to a live instance, which outlives it", { timeout
 
   const first = things.use(new NpmStart(args, env));
   await first.waitFor(RUNS, START_TIMEOUT_MS);
+  assert.match(first.output, /Gateway http:/);
   const networkFile = join(dataDir, "engine", "network.json");
   const isPrivate = existsSync(networkFile);
+  let bridge = "";
   if (isPrivate) {
     const network = JSON.parse(readFileSync(networkFile, "utf8")) as EngineNetwork;
+    bridge = network.bridge;
     const registered = register({ kind: "engine", dir: join(dataDir, "engine"), network });
     things.defer(async () => {
       await first[Symbol.asyncDispose]();
@@ -95,6 +99,7 @@ test("one command from nothing to a live instance, which outlives it", { timeout
     assert.match(output, /stopping gateway\nstopping compute\nstopping redis/);
     assert.deepEqual(serviceOf(), []);
     assert.notEqual(startTicks(before.State.Pid), undefined, "the instance runs on");
+    if (isPrivate) assert.equal(await hasTable(bridge), true, "what it needs stays");
 
     const third = things.use(new NpmStart(args, env));
     await third.waitFor(RUNS, START_TIMEOUT_MS);
@@ -112,6 +117,13 @@ test("one command from nothing to a live instance, which outlives it", { timeout
     await assert.rejects(inspectContainer(engine, "web"), /No such container/i);
     assert.equal((await fourth.interrupt()).code, 0);
     if (isPrivate) {
+      assert.match(fourth.output, new RegExp(`removing bridge and nftables table ${bridge}`));
+      assert.equal(await hasTable(bridge), false);
+      const { range } = JSON.parse(readFileSync(networkFile, "utf8")) as EngineNetwork;
+      const prefix = range.split(".").slice(0, 2).join(".");
+      const links = await runCommand("ip", ["-brief", "addr", "show"], { timeoutMs: 10_000 });
+      assert.ok(!links.includes(` ${prefix}.`), links);
+      assert.equal(existsSync(`/sys/class/net/${bridge}`), false);
       await waitUntil(async () => (existsSync(join(dataDir, "engine", "docker.pid")) ? undefined : true), {
         what: "end of the private engine",
         timeoutMs: 10_000,
@@ -121,6 +133,11 @@ test("one command from nothing to a live instance, which outlives it", { timeout
     engine.close();
   }
 });
+
+async function hasTable(name: string): Promise<boolean> {
+  const tables = await runCommand("nft", ["list", "tables"], { timeoutMs: 10_000 });
+  return tables.split("\n").includes(`table ip ${name}`);
+}
 
 const computeMain = join(import.meta.dirname, "..", "..", "services/compute/main.ts");
 

@@ -67,6 +67,11 @@ export async function preparePrivateEngine(options: PrivateEngineOptions): Promi
   return { paths, programs: [containerd, dockerd] };
 }
 
+/** Whether containers of a private engine run, also while the engine is stopped: each has a supervisor that knows its containerd. */
+export function hasContainers(dir: string): boolean {
+  return processesWithArgument(enginePaths(dir).containerd.socket).length > 0;
+}
+
 /** Daemons that were told to end, for example since their parent was killed, hold their locks until they have. */
 async function formerEnded(paths: EnginePaths): Promise<void> {
   const files = [paths.configFile, paths.containerd.configFile];
