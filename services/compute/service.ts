@@ -75,7 +75,13 @@ export async function createComputeService(main: MainContext<ComputeConfig>): Pr
   });
   const tools = hostTools({ config, engine, observer, catalog, keeper, log, now: () => store.now() });
   const limits = { concurrency: config.jobConcurrency, queueWaitingMax: config.jobQueueMax };
-  const operations = new OperationQueue({ store, redis: queueRedis, log, limits });
+  const operations = new OperationQueue({
+    store,
+    redis: queueRedis,
+    log,
+    limits,
+    onSubmitted: (queue, operation) => worker.begin(queue, operation),
+  });
   const needProject = (name: string): Promise<unknown> => store.need(projectKind, name);
   const worker = startWorker({
     store,

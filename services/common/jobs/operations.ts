@@ -23,6 +23,8 @@ export interface OperationQueueOptions {
   redis: Redis;
   log: Logger;
   limits?: Partial<JobLimits>;
+  /** Told of each operation that was written, with its queue, before its job is added: who works on that queue here can begin. */
+  onSubmitted?: (queue: string, operation: string) => void;
 }
 
 /** Takes work in: writes operations and adds their jobs. Needs no worker in this process. */
@@ -31,9 +33,11 @@ export class OperationQueue implements Operations {
   readonly #queues: Queues;
   readonly #limits: JobLimits;
   readonly #log: Logger;
+  readonly #onSubmitted: ((queue: string, operation: string) => void) | undefined;
 
-  constructor({ store, redis, log, limits }: OperationQueueOptions) {
+  constructor({ store, redis, log, limits, onSubmitted }: OperationQueueOptions) {
     this.#store = store;
+    this.#onSubmitted = onSubmitted;
     this.#limits = jobLimits(limits);
     this.#log = log;
     this.#queues = new Queues({ redis, prefix: store.prefix, log });
@@ -123,6 +127,7 @@ export class OperationQueue implements Operations {
 
   async #add(record: OperationRecord, id: string): Promise<void> {
     const name = operationOf(record).name;
+    this.#onSubmitted?.(record.queue, name);
     const added = this.#queues.add(record.queue, id, record.job, name).catch((error: unknown) => {
       this.#log.warn({ err: error, operation: name }, "the job was not added: the sweeper adds it");
     });

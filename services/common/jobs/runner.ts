@@ -1,4 +1,5 @@
 import { cancelled } from "../errors/errors.ts";
+import { Interrupted } from "./interrupted.ts";
 import { operationKind } from "./kind.ts";
 import { persistently } from "./persistently.ts";
 import { type Outcome, Run, type RunEnvironment } from "./run.ts";
@@ -27,6 +28,17 @@ export class Runner {
     const promise = this.#run(name, cancel).finally(() => this.#running.delete(name));
     this.#running.set(name, { promise, cancel });
     return promise;
+  }
+
+  /**
+   * Begins an operation before its job is delivered, where that makes no more at once than the queue may have: the delivery joins it. Who is
+   * not taken here, or is interrupted, is run when its job comes.
+   */
+  begin(name: string): void {
+    if (this.#running.size >= this.#env.limits.concurrency) return;
+    this.run(name).catch((error: unknown) => {
+      if (!(error instanceof Interrupted)) this.#env.log.warn({ err: error, operation: name }, "the run failed");
+    });
   }
 
   isRunning(name: string): boolean {

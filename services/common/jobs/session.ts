@@ -102,6 +102,11 @@ export class Session {
     }
   }
 
+  /** An operation of this queue was written by this process. */
+  begin(operation: string): void {
+    if (this.#worker && !this.#draining && !this.#lease.lost.aborted) this.#runner.begin(operation);
+  }
+
   #startWorker(): Worker<JobData> {
     const { store, queue, limits, log } = this.#options;
     const worker = new Worker<JobData>(queue, (job, token) => this.#process(job, token), {

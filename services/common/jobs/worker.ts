@@ -26,6 +26,8 @@ export interface WorkerOptions {
 export interface JobWorker {
   /** Whether this process holds the lease of the queue and works. */
   readonly active: boolean;
+  /** For OperationQueueOptions.onSubmitted: an operation whose queue is worked on here begins at once, without the way through Redis. */
+  begin(queue: string, operation: string): void;
   /** Takes no more work, lets steps under way go on for `drainMs`, then interrupts them. Bounded in time. */
   close(): Promise<void>;
 }
@@ -51,11 +53,14 @@ export function startWorker(options: WorkerOptions): JobWorker {
     limits: jobLimits(options.limits),
   };
   const stop = new AbortController();
-  const state = { active: false };
+  const state: WorkState = { active: false, session: undefined };
   const ended = work(session, stop.signal, state);
   return {
     get active() {
       return state.active;
+    },
+    begin(of, operation) {
+      if (of === queue) state.session?.begin(operation);
     },
     async close() {
       stop.abort(new Error("the process stops"));
@@ -64,7 +69,12 @@ export function startWorker(options: WorkerOptions): JobWorker {
   };
 }
 
-async function work(options: SessionOptions, stop: AbortSignal, state: { active: boolean }): Promise<void> {
+interface WorkState {
+  active: boolean;
+  session: Session | undefined;
+}
+
+async function work(options: SessionOptions, stop: AbortSignal, state: WorkState): Promise<void> {
   const { store, queue, log, limits } = options;
   // A request for the lease that can't be sent now is worth nothing later.
   const redis = connectRedis(options.redisUrl, { enableOfflineQueue: false, maxRetriesPerRequest: 0 });
@@ -75,12 +85,14 @@ async function work(options: SessionOptions, stop: AbortSignal, state: { active:
     try {
       state.active = true;
       log.info("holds the lease of the queue");
-      await new Session(options, lease).run(stop);
+      state.session = new Session(options, lease);
+      await state.session.run(stop);
     } catch (error) {
       log.warn({ err: error }, "work on the queue was interrupted");
       await pause(SESSION_RETRY_MS, stop);
     } finally {
       state.active = false;
+      state.session = undefined;
       await Promise.race([lease.release(), delay(RELEASE_TIMEOUT_MS, undefined, { ref: false })]);
     }
   }

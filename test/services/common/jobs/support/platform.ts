@@ -100,7 +100,13 @@ export class Platform implements AsyncDisposable {
     });
     platform.#redis = connectRedis(redisUrl, { maxRetriesPerRequest: null });
     const { store } = platform;
-    platform.operations = new OperationQueue({ store, redis: platform.#redis, log, limits });
+    platform.operations = new OperationQueue({
+      store,
+      redis: platform.#redis,
+      log,
+      limits,
+      onSubmitted: (queue, operation) => platform.worker?.begin(queue, operation),
+    });
     if (options.jobs) {
       platform.worker = startWorker({
         store,
