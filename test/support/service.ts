@@ -4,6 +4,8 @@ import { type Registered, registerProcess } from "./cleanup.ts";
 /** A process of the platform that a test may kill and start again. */
 export class TestService {
   readonly #spec: ProgramSpec;
+  /** How long its last start took, from making the process to its being ready. */
+  readyMs = 0;
   #running: { program: Program; registered: Registered } | undefined;
 
   constructor(spec: ProgramSpec) {
@@ -18,7 +20,9 @@ export class TestService {
   /** Resolves when it is ready. */
   async start(): Promise<void> {
     if (this.#running) throw new Error(`${this.#spec.name} runs already`);
+    const startedMs = performance.now();
     const program = await Program.start(this.#spec);
+    this.readyMs = performance.now() - startedMs;
     this.#running = { program, registered: registerProcess(program.pid) };
   }
 
