@@ -3,17 +3,20 @@ import { resourceExhausted } from "../errors/errors.ts";
 /** Counts what each principal has under way. */
 export class Limiter {
   readonly #max: number;
+  readonly #limitName: string;
   readonly #active = new Map<string, number>();
 
-  constructor(max: number) {
+  /** `limitName`: as errors name the limit. */
+  constructor(max: number, limitName = "GANTRY_RPC_CALLS_PER_PRINCIPAL") {
     this.#max = max;
+    this.#limitName = limitName;
   }
 
   /** Returns the way to give it back; RESOURCE_EXHAUSTED at the limit. */
   acquire(subject: string): () => void {
     const active = this.#active.get(subject) ?? 0;
     if (active >= this.#max) {
-      throw resourceExhausted("GANTRY_RPC_CALLS_PER_PRINCIPAL", `${subject} has ${active} calls under way already`);
+      throw resourceExhausted(this.#limitName, `${subject} has ${active} calls under way already`);
     }
     this.#active.set(subject, active + 1);
     let released = false;

@@ -4,6 +4,7 @@ import type { Principal } from "../auth/principal.ts";
 import { visibleProjects } from "../auth/principal.ts";
 import { resourceExhausted } from "../errors/errors.ts";
 import type { Sink } from "../rpc/call.ts";
+import { Limiter } from "../rpc/limiter.ts";
 import type { AnyKind } from "../store/api.ts";
 import type { StoreHandle } from "../store/store.ts";
 import type { BatchTrailer } from "./batch.ts";
@@ -18,6 +19,8 @@ import { Waker } from "./waker.ts";
 /** A watcher hears at least this often how far it is. */
 export const BOOKMARK_INTERVAL_MS = 10_000;
 export const WATCHERS_MAX = 1_000;
+/** One user must not keep the gateway and all others out. */
+export const WATCHERS_PER_USER_MAX = 100;
 const RETRY_MS = 250;
 
 export interface WatchContext {
@@ -32,6 +35,7 @@ export interface WatchServerOptions {
   store: StoreHandle;
   observations: ObservationSource;
   watchersMax?: number;
+  watchersPerUserMax?: number;
   bookmarkIntervalMs?: number;
 }
 
@@ -39,16 +43,19 @@ type WatchHandler = (request: WatchRequest, ctx: WatchContext, sink: Sink<WatchR
 
 /** The Watch method of a service. Returns when the call's signal aborts. */
 export function serveWatch(options: WatchServerOptions): WatchHandler {
-  const { watchersMax = WATCHERS_MAX } = options;
+  const { watchersMax = WATCHERS_MAX, watchersPerUserMax = WATCHERS_PER_USER_MAX } = options;
+  const ofUsers = new Limiter(watchersPerUserMax, "WATCHERS_PER_USER_MAX");
   let watchers = 0;
   return async (request, ctx, sink) => {
     const watch = new Watch(options, request, ctx, sink);
     if (watchers >= watchersMax) throw resourceExhausted("WATCHERS_MAX", `at most ${watchersMax} watchers at a time`);
+    const release = ctx.principal?.kind === "user" ? ofUsers.acquire(ctx.principal.subject) : undefined;
     watchers++;
     try {
       await watch.run();
     } finally {
       watchers--;
+      release?.();
     }
   };
 }
