@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { setTimeout as delay } from "node:timers/promises";
 import { after, before, test } from "node:test";
 import { WatchRequest } from "../../../../proto/gen/gantry/common/v1/watch.ts";
 import type { Principal } from "../../../../services/common/auth/principal.ts";
@@ -37,12 +38,19 @@ test("one user cannot take the watchers of all", async () => {
   const eve: Principal = { ...who, kind: "user", subject: "eve" };
   const first = new AbortController();
   const running = [watch(eve, first.signal), watch(eve)];
-  await assert.rejects(watch(eve), { reason: "RESOURCE_EXHAUSTED", metadata: { limit: "WATCHERS_PER_USER_MAX" } });
-  running.push(watch({ ...eve, subject: "ann" }));
-  for (let i = 0; i < 3; i += 1) running.push(watch({ ...eve, kind: "process", subject: "eve" }));
-  first.abort();
-  await running[0];
-  running.push(watch(eve));
-  ends.abort();
+  try {
+    await assert.rejects(Promise.race([watch(eve), delay(5_000)]), {
+      reason: "RESOURCE_EXHAUSTED",
+      metadata: { limit: "WATCHERS_PER_USER_MAX" },
+    });
+    running.push(watch({ ...eve, subject: "ann" }));
+    for (let i = 0; i < 3; i += 1) running.push(watch({ ...eve, kind: "process", subject: "eve" }));
+    first.abort();
+    await running[0];
+    running.push(watch(eve));
+  } finally {
+    first.abort();
+    ends.abort();
+  }
   await Promise.all(running);
 });
