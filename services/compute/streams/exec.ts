@@ -8,6 +8,7 @@ import type { Engine } from "../../common/engine/engine.ts";
 import { isEngineNotFound } from "../../common/engine/errors.ts";
 import { deadlineExceeded, failedPrecondition, internal } from "../../common/errors/errors.ts";
 import { killSession } from "./kill-session.ts";
+import { readBeginning } from "./start-message.ts";
 
 export interface ExecOptions {
   container: string;
@@ -36,8 +37,6 @@ const EXIT_TIMEOUT_MS = 10_000;
 const POLL_INTERVAL_MS = 10;
 /** Ctrl-D. */
 const END_OF_TRANSMISSION = Buffer.from([4]);
-/** Of an engine's message when a command does not start. */
-const START_ERROR_BYTES_MAX = 4 * 1024;
 
 /**
  * Runs a command in a container to its end and returns its exit code. Input is taken no faster than the command reads it, output is read
@@ -57,12 +56,13 @@ export async function exec(
   const received = keepReceived(socket);
   let finished = false;
   try {
-    if (!(await hasStarted(engine, id, signal))) throw await startError(received, options);
+    const beginning = (await hasStarted(engine, id, signal)) ? undefined : await readBeginning(received, options.tty);
+    if (beginning?.message !== undefined) throw startError(beginning.message);
     await output({ type: "started", id });
     if (!options.stdin && !options.tty) socket.end();
     const inputDone = new AbortController();
     const feeding = feed(engine, id, socket, input, options, inputDone.signal);
-    await Promise.race([read(received, options.tty, output), failure(feeding)]);
+    await Promise.race([read(beginning?.data, received, options.tty, output), failure(feeding)]);
     inputDone.abort();
     signal.throwIfAborted();
     const code = await exitCode(engine, id, signal);
@@ -87,7 +87,7 @@ function execBody(options: ExecOptions): Omit<Docker.ExecCreateOptions, "abortSi
   };
 }
 
-/** Waits until the command runs (true; also when it has ended since), or has failed to start (false). */
+/** Waits until the command runs (true; also when it has ended since), or the engine says that it has failed to start (false). */
 async function hasStarted(engine: Engine, id: string, signal: AbortSignal): Promise<boolean> {
   const deadline = performance.now() + START_TIMEOUT_MS;
   for (;;) {
@@ -101,12 +101,19 @@ async function hasStarted(engine: Engine, id: string, signal: AbortSignal): Prom
   }
 }
 
-async function read(received: Readable, tty: boolean, output: (part: ExecOutput) => Promise<void>): Promise<void> {
+async function read(
+  first: Buffer | undefined,
+  received: Readable,
+  tty: boolean,
+  output: (part: ExecOutput) => Promise<void>,
+): Promise<void> {
   const demuxer = new Demuxer();
-  for await (const chunk of received) {
-    const parts = tty ? [{ stream: "stdout" as const, data: chunk as Buffer }] : demuxer.push(chunk as Buffer);
+  const give = async (chunk: Buffer): Promise<void> => {
+    const parts = tty ? [{ stream: "stdout" as const, data: chunk }] : demuxer.push(chunk);
     for (const { stream, data } of parts) await output({ type: "data", stream, data });
-  }
+  };
+  if (first) await give(first);
+  for await (const chunk of received) await give(chunk as Buffer);
 }
 
 /** Gives the client's input to the command until the client or the command ends. */
@@ -186,17 +193,10 @@ function failure(work: Promise<void>): Promise<never> {
   });
 }
 
-/** What the engine wrote in place of output. */
-async function startError(received: Readable, options: ExecOptions): Promise<Error> {
-  let text = "";
-  const demuxer = new Demuxer();
-  for await (const chunk of received) {
-    const parts = options.tty ? [{ data: chunk as Buffer }] : demuxer.push(chunk as Buffer);
-    for (const { data } of parts) text += data.toString("utf8");
-    if (text.length > START_ERROR_BYTES_MAX) break;
-  }
-  const detail = text.trim().replace(/^OCI runtime exec failed: exec failed: unable to start container process: /, "");
-  return failedPrecondition("COMMAND_NOT_STARTED", `the command could not be started: ${detail}`);
+function startError(message: string): Error {
+  const detail = message.replace(/^OCI runtime exec failed: exec failed: unable to start container process: /, "");
+  const said = detail === "" ? "the engine does not say why" : detail;
+  return failedPrecondition("COMMAND_NOT_STARTED", `the command could not be started: ${said}`);
 }
 
 async function exitCode(engine: Engine, id: string, signal: AbortSignal): Promise<number> {
