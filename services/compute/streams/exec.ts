@@ -173,8 +173,9 @@ function drained(socket: Socket): Promise<void> {
 }
 
 /**
- * What the connection receives, to its end however it ends. A command that ends without reading all its input makes our writes fail, which
- * destroys the socket and with it what it has received: here that is kept.
+ * What the connection receives, to its end however it ends. A command that ends without reading all its input either makes our writes fail,
+ * which destroys the socket and with it what it has received: here that is kept. Or the engine ends its side and reads no more: with writes
+ * that wait, the socket itself would never close.
  */
 function keepReceived(socket: Socket): Readable {
   const received = new PassThrough();
@@ -182,7 +183,11 @@ function keepReceived(socket: Socket): Readable {
     if (!received.write(chunk)) socket.pause();
   });
   received.on("drain", () => socket.resume());
-  socket.once("close", () => received.end());
+  const end = (): void => {
+    if (!received.writableEnded) received.end();
+  };
+  socket.once("end", end);
+  socket.once("close", end);
   return received;
 }
 
