@@ -1,4 +1,4 @@
-import { type JobState, type JobType, Queue } from "bullmq";
+import { ErrorCode, type JobState, type JobType, Queue } from "bullmq";
 import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 
@@ -15,6 +15,11 @@ const EVENTS_KEPT = 100;
 const KEPT_AFTER_END = { age: 3_600, count: 1_000 };
 const LIVE_STATES: JobType[] = ["wait", "active", "delayed", "prioritized"];
 const WAITING_STATES: JobType[] = ["wait", "delayed", "prioritized"];
+const GONE_ON: ReadonlySet<unknown> = new Set([
+  ErrorCode.JobNotExist,
+  ErrorCode.JobLockNotExist,
+  ErrorCode.JobLockMismatch,
+]);
 
 export interface QueuesOptions {
   redis: Redis;
@@ -68,6 +73,28 @@ export class Queues {
     const active = await this.#get(queue).getActive();
     for (const job of active) await job.moveToWait();
     return active.length;
+  }
+
+  /** Active jobs with the lock that tells one delivery from the next. Those whose lock has ended are BullMQ's to find. */
+  async deliveries(queue: string): Promise<{ id: string; token: string }[]> {
+    const opened = this.#get(queue);
+    const ids = await opened.getRanges(["active"], 0, -1);
+    if (ids.length === 0) return [];
+    const tokens = await this.#options.redis.mget(ids.map((id) => opened.toKey(`${id}:lock`)));
+    return ids.flatMap((id, at) => (tokens[at] ? [{ id, token: tokens[at] }] : []));
+  }
+
+  /** Puts a job back whose lock still is that of the delivery. False when it has gone on. */
+  async takeBack(queue: string, id: string, token: string): Promise<boolean> {
+    const job = await this.#get(queue).getJob(id);
+    if (job === undefined) return false;
+    try {
+      await job.moveToWait(token);
+      return true;
+    } catch (error) {
+      if (GONE_ON.has((error as { code?: unknown }).code)) return false;
+      throw error;
+    }
   }
 
   async close(): Promise<void> {

@@ -9,6 +9,7 @@ import type { Job } from "./api.ts";
 import { Interrupted } from "./interrupted.ts";
 import { operationKind } from "./kind.ts";
 import type { JobLimits } from "./limits.ts";
+import { LostDeliveries } from "./lost-deliveries.ts";
 import type { JobMetrics } from "./metrics.ts";
 import { OperationIndex } from "./operation-index.ts";
 import { type JobData, Queues } from "./queues.ts";
@@ -48,6 +49,8 @@ export class Session {
   readonly #runner: Runner;
   readonly #index: OperationIndex;
   readonly #sweeper: Sweeper;
+  readonly #lost: LostDeliveries;
+  readonly #over = new AbortController();
   #worker: Worker<JobData> | undefined;
   #draining = false;
 
@@ -76,6 +79,8 @@ export class Session {
       isRunning,
       log,
     });
+    const gone = AbortSignal.any([this.#over.signal, lease.lost]);
+    this.#lost = new LostDeliveries({ queues: this.#queues, queue, over: gone, log });
   }
 
   /** Resolves when `stop` aborted or the lease was lost, and nothing runs any more. */
@@ -89,22 +94,27 @@ export class Session {
     };
     this.#lease.lost.addEventListener("abort", onLost, { once: true });
     const unsubscribe = store.onChange((change) => this.#onChange(change));
+    // BullMQ fetches through this connection: what it broke off with is looked for as soon as it is back.
+    const onReady = (): void => void this.#findLost(over);
     try {
       // Jobs of the holder before are ours at once: no need to wait for their locks to end.
       const reclaimed = await unlessAborted(this.#queues.reclaim(queue), over);
       if (reclaimed) log.info({ reclaimed }, "took over the jobs of a worker that is gone");
       this.#worker = this.#startWorker();
+      this.#connections.redis.on("ready", onReady);
       await this.#keepHouse(over);
     } finally {
+      this.#connections.redis.off("ready", onReady);
+      this.#over.abort(new Error("the session is over"));
       await this.#close();
       unsubscribe();
       this.#lease.lost.removeEventListener("abort", onLost);
     }
   }
 
-  /** An operation of this queue was written by this process. */
-  begin(operation: string): void {
-    if (this.#worker && !this.#draining && !this.#lease.lost.aborted) this.#runner.begin(operation);
+  /** An operation of this queue was written by this process; false when it has to wait for its job. */
+  begin(record: OperationRecord): boolean {
+    return this.#worker !== undefined && !this.#draining && !this.#lease.lost.aborted && this.#runner.begin(record);
   }
 
   #startWorker(): Worker<JobData> {
@@ -126,6 +136,15 @@ export class Session {
   }
 
   async #process(job: QueueJob<JobData>, token: string | undefined): Promise<void> {
+    const through = this.#lost.arrived(job.id ?? "", token ?? "");
+    try {
+      await this.#runJob(job, token);
+    } finally {
+      through();
+    }
+  }
+
+  async #runJob(job: QueueJob<JobData>, token: string | undefined): Promise<void> {
     try {
       if ((await this.#runner.run(job.data.operation)) === "ended") return;
     } catch (error) {
@@ -145,12 +164,19 @@ export class Session {
     if (OperationRecord.decode(change.bytes).cancelRequested) this.#runner.cancel(change.name);
   }
 
+  async #findLost(over: AbortSignal): Promise<void> {
+    await unlessAborted(this.#lost.search(), over).catch((error: unknown) => {
+      if (!over.aborted) this.#options.log.warn({ err: error }, "lost jobs could not be looked for");
+    });
+  }
+
   /** Sweeps, removes old operations and counts, until the session is over. */
   async #keepHouse(over: AbortSignal): Promise<void> {
     const { store, queue, limits, metrics, log } = this.#options;
     while (!over.aborted) {
       const round = async (): Promise<void> => {
         await this.#sweeper.sweep();
+        await this.#lost.search();
         await removeFinished(store, this.#index, limits);
         const { waiting, active } = await this.#queues.counts(queue);
         metrics?.depth.set({ queue, state: "waiting" }, waiting);
