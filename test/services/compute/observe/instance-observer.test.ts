@@ -1,12 +1,10 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { type Instance, InstanceState as S, RestartPolicy } from "../../../../proto/gen/gantry/compute/v1/instance.ts";
-import {
-  killContainer,
-  pauseContainer,
-  startContainer,
-  unpauseContainer,
-} from "../../../../services/common/engine/api/containers.ts";
+import { status as Code, type ServiceError } from "@grpc/grpc-js";
+import { WatchRequest, type WatchResponse } from "../../../../proto/gen/gantry/common/v1/watch.ts";
+import { Instance, InstanceState as S, RestartPolicy } from "../../../../proto/gen/gantry/compute/v1/instance.ts";
+import { killContainer, pauseContainer, startContainer } from "../../../../services/common/engine/api/containers.ts";
+import { metadataOf } from "../../../../services/common/rpc/client.ts";
 import { TestCompute } from "../support/compute.ts";
 
 describe("status of instances whose containers are changed behind Gantry's back", () => {
@@ -25,12 +23,26 @@ describe("status of instances whose containers are changed behind Gantry's back"
       return instance.status?.state === state && instance;
     });
 
+  function watchStates(id: string): { seen: S[]; stop: () => void } {
+    const seen: S[] = [];
+    const request = WatchRequest.fromPartial({ kinds: ["Instance"], namePrefix: compute.name(id) });
+    const stream = compute.client.watch(request, metadataOf({ token: compute.token }));
+    stream.on("data", ({ events }: WatchResponse) => {
+      for (const { object } of events) if (object) seen.push(Instance.decode(object.value).status!.state);
+    });
+    stream.on("error", (error: ServiceError) => assert.equal(error.code, Code.CANCELLED));
+    return { seen, stop: () => stream.cancel() };
+  }
+
   test("pause, resume and a bad end are seen; etag and generation stay", async () => {
     const made = await compute.created("web", { restartPolicy: RestartPolicy.RESTART_POLICY_NEVER });
     const container = compute.containerName("web");
+    // The reconciler resumes it, maybe before one has looked: the log has every state.
+    const states = watchStates("web");
+    await compute.until("the log is followed", async () => states.seen.length > 0);
     await pauseContainer(compute.engine, container);
-    await reaches("web", S.INSTANCE_STATE_PAUSED);
-    await unpauseContainer(compute.engine, container);
+    await compute.until("the pause is seen", async () => states.seen.includes(S.INSTANCE_STATE_PAUSED));
+    states.stop();
     await reaches("web", S.INSTANCE_STATE_RUNNING);
     await killContainer(compute.engine, container, "SIGKILL");
     const failed = await reaches("web", S.INSTANCE_STATE_FAILED);
