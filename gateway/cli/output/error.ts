@@ -87,6 +87,7 @@ function hintOf(error: GantryError): string | undefined {
     return `gantry wait ${operation} waits for it, gantry cancel ${operation} ends it.`;
   const output = error.metadata["output"];
   if (output !== undefined) return `Its last output:\n${output.replaceAll(/^/gm, "  ")}`;
+  if (error.reason === "HOST_NOT_READY") return "gantry get hosts shows their state: try again when one is ready.";
   switch (error.code) {
     case Code.UNAVAILABLE:
       return "Is the realm running (npm start)? gantry config get-contexts shows where it is looked for.";

@@ -12,6 +12,14 @@ export interface Demand {
   project: string;
 }
 
+export interface Refusal {
+  reason: string;
+  /** Whether the instance asks for other hosts than this. */
+  notMeant: boolean;
+  /** Whether it ends without anybody's doing: the same request may be sent again. */
+  passing: boolean;
+}
+
 /** Why the candidate is not for this instance; undefined when it is. */
 type Filter = (demand: Demand, candidate: Candidate, rules: PlacementRules) => string | undefined;
 
@@ -32,11 +40,13 @@ const isChosen: Filter = ({ spec }, { host }) => {
   return undefined;
 };
 
+const isKnown: Filter = ({ spec }, { host }) => {
+  const unknown = Object.keys(host.status?.capabilities ?? {}).length === 0;
+  return unknown && capabilitiesNeeded(spec).length > 0 ? "what it can do is still being found out" : undefined;
+};
+
 const isCapable: Filter = ({ spec }, { host }) => {
-  const known = host.status?.capabilities ?? {};
-  const needed = capabilitiesNeeded(spec);
-  if (needed.length > 0 && Object.keys(known).length === 0) return "what it can do is still being found out";
-  const missing = needed.find((name) => !known[name]?.available);
+  const missing = capabilitiesNeeded(spec).find((name) => !host.status?.capabilities[name]?.available);
   if (missing !== undefined) return `it has no capability ${missing}`;
   return undefined;
 };
@@ -93,16 +103,30 @@ function withChoices(instances: readonly Instance[], devices: readonly GpuDevice
 }
 
 /** In the order in which a reason is told: the first that holds is given. */
-export const FILTERS: readonly Filter[] = [
+const FILTERS: readonly Filter[] = [
   isAlive,
   isSchedulable,
   isChosen,
+  isKnown,
   isCapable,
   hasRoom,
   hasPorts,
   hasGpus,
   keepsDistance,
 ];
+const PASSING: ReadonlySet<Filter> = new Set([isAlive, isKnown]);
+
+/** Undefined when the candidate is for this instance. */
+export function refusal(demand: Demand, candidate: Candidate, rules: PlacementRules): Refusal | undefined {
+  for (const filter of FILTERS) {
+    const reason = filter(demand, candidate, rules);
+    if (reason === undefined) continue;
+    const notMeant = isChosen(demand, candidate, rules) !== undefined;
+    const passing = PASSING.has(filter) && isSchedulable(demand, candidate, rules) === undefined;
+    return { reason, notMeant, passing };
+  }
+  return undefined;
+}
 
 /** Who has something, as the owner of `project` may be told: another project's names are not for it. */
 export function holderOf(instance: Instance, project: string): string {

@@ -7,10 +7,7 @@ const PASSING: ReadonlySet<number> = new Set([Code.UNAVAILABLE, Code.DEADLINE_EX
 const PAUSE_MS = 100;
 
 export function isPassing(error: unknown): boolean {
-  if (!(error instanceof GantryError)) return false;
-  // Nothing can be placed while the only host's engine is away.
-  const engineAway = error.reason === "NO_HOST_FITS" && /engine does not answer/.test(error.message);
-  return PASSING.has(error.code) || engineAway;
+  return error instanceof GantryError && PASSING.has(error.code);
 }
 
 /** Sends a call until it is answered; any answer but "not now" is final. The call must be one that may be repeated. */

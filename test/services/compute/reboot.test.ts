@@ -61,7 +61,7 @@ test("while the engine is away nothing new is placed, what runs is left alone, a
   const { container } = await settled("always");
   await engine.kill();
   await compute.until("the host says so", async () => (await hostState()) === HostState.HOST_STATE_DEGRADED);
-  assert.equal((await failure(compute.create("homeless"))).reason, "NO_HOST_FITS");
+  assert.equal((await failure(compute.create("homeless"))).reason, "HOST_NOT_READY");
   const stopping = compute.verb("stop", "always");
   await engine.start();
   assert.equal((await stopping).status?.state, InstanceState.INSTANCE_STATE_STOPPED);

@@ -18,6 +18,8 @@ import { NameTaken, PendingTransaction } from "./transaction.ts";
 
 export const TRANSACTION_TRIES = 20;
 const BACKOFF_MAX_MS = 40;
+/** Reasons of errors after which Redis can't be asked either. */
+const STORE_AWAY: ReadonlySet<string> = new Set(["REDIS_UNAVAILABLE", "OUTCOME_UNKNOWN", "REBUILDING"]);
 const PAGE_SIZE_MAX = 1_000;
 /** A list with a selector looks at this many records at most before it returns a short page. */
 const SCAN_RECORDS_MAX = 10_000;
@@ -150,7 +152,7 @@ export class RecordStore {
     }
     const refused = error instanceof NameTaken ? alreadyExists(error.taken) : error;
     // A repeated request often fails on what its first run made: it still gets the answer of the first.
-    if (options.request !== undefined && refused instanceof GantryError && refused.code !== Code.UNAVAILABLE) {
+    if (options.request !== undefined && refused instanceof GantryError && !STORE_AWAY.has(refused.reason)) {
       const value = await this.#requestValue(options.request.key);
       if (value !== null) throw new DuplicateRequest(value);
     }

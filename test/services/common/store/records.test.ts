@@ -5,7 +5,7 @@ import { status as Code } from "@grpc/grpc-js";
 import { InstanceStatus } from "../../../../proto/gen/gantry/compute/v1/instance.ts";
 import type { StoreHandle } from "../../../../services/common/store/store.ts";
 import { DuplicateRequest } from "../../../../services/common/store/api.ts";
-import type { GantryError } from "../../../../services/common/errors/errors.ts";
+import { type GantryError, unavailable } from "../../../../services/common/errors/errors.ts";
 import type { TestRedis } from "../../../support/redis.ts";
 import { startRedis } from "../../../support/redis.ts";
 import type { TestFolder } from "./support.ts";
@@ -232,6 +232,15 @@ describe("records", () => {
       );
     await submit();
     await assert.rejects(submit(), (error) => error instanceof DuplicateRequest && error.value === "operations/3");
+  });
+
+  test("a request id is found also when the first run could not be repeated just now", async () => {
+    const request = { key: "alice CreateInstance 44", value: "operations/4" };
+    await store.transact(async (tx) => tx.create(instances, instance("placed")), { request });
+    const repeat = store.transact(() => Promise.reject(unavailable("HOST_NOT_READY", "no host can take it")), {
+      request,
+    });
+    await assert.rejects(repeat, (error) => error instanceof DuplicateRequest && error.value === "operations/4");
   });
 
   test("fences: a write with a lost lease is refused", async () => {

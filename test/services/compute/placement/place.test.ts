@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { status as Code } from "@grpc/grpc-js";
 import { Host, HostState } from "../../../../proto/gen/gantry/compute/v1/host.ts";
 import { Instance, InstanceSpec } from "../../../../proto/gen/gantry/compute/v1/instance.ts";
 import { GantryError } from "../../../../services/common/errors/errors.ts";
@@ -47,15 +48,18 @@ const spec = (value: Record<string, unknown> = {}) => InstanceSpec.fromPartial(v
 const placed = (value: Record<string, unknown>, ...candidates: Candidate[]) =>
   place({ spec: spec(value), project: "p" }, candidates, RULES);
 
-function reasons(value: Record<string, unknown>, ...candidates: Candidate[]): Record<string, string> {
+function refused(value: Record<string, unknown>, ...candidates: Candidate[]): GantryError {
   try {
     placed(value, ...candidates);
   } catch (error) {
     assert.ok(error instanceof GantryError);
-    assert.equal(error.reason, "NO_HOST_FITS");
-    return error.metadata;
+    return error;
   }
   throw new Error("it was placed");
+}
+
+function reasons(value: Record<string, unknown>, ...candidates: Candidate[]): Record<string, string> {
+  return refused(value, ...candidates).metadata;
 }
 
 test("the emptier host is taken; equals go by name", () => {
@@ -99,6 +103,32 @@ for (const [what, host, value, reason] of refusals) {
 test("every host says why", () => {
   const told = reasons({ memoryBytes: 16n * GIB }, candidate("a"), candidate("b", { unschedulable: true }));
   assert.deepEqual(Object.keys(told), ["a", "b"]);
+});
+
+test("what will pass is UNAVAILABLE, where nothing else keeps the instance from a host", () => {
+  const lost = candidate("a", { state: HostState.HOST_STATE_LOST });
+  const away = candidate("b", { state: HostState.HOST_STATE_DEGRADED });
+  const closed = candidate("c", { unschedulable: true });
+  const closedAndLost = candidate("d", { unschedulable: true, state: HostState.HOST_STATE_LOST });
+  const unknown = candidate("e", { capabilities: [] });
+  const cases: [string, Record<string, unknown>, Candidate[]][] = [
+    ["HOST_NOT_READY", {}, [lost]],
+    ["HOST_NOT_READY", { privileged: true }, [lost, away, unknown]],
+    ["NO_HOST_FITS", {}, [lost, closed]],
+    ["NO_HOST_FITS", {}, [closedAndLost]],
+    ["NO_HOST_FITS", {}, []],
+    ["HOST_NOT_READY", { placement: { host: "a" } }, [lost, closed]],
+    ["NO_HOST_FITS", { placement: { hostSelector: "zone=b" } }, [lost]],
+  ];
+  for (const [reason, value, candidates] of cases) {
+    const error = refused(value, ...candidates);
+    assert.equal(error.reason, reason);
+    assert.equal(error.code, reason === "NO_HOST_FITS" ? Code.FAILED_PRECONDITION : Code.UNAVAILABLE);
+    assert.deepEqual(
+      Object.keys(error.metadata),
+      candidates.map(({ host }) => host.meta!.name.slice("hosts/".length)),
+    );
+  }
 });
 
 test("another project's instances are no neighbours", () => {
