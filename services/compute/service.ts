@@ -17,6 +17,7 @@ import type { ComputeConfig } from "./config.ts";
 import type { ComputeContext } from "./context.ts";
 import { ensureDefaultProject } from "./default-project.ts";
 import { HostKeeper } from "./hosts/host-keeper.ts";
+import { LimitsView } from "./hosts/limits-view.ts";
 import { markLostHosts } from "./hosts/lost-hosts.ts";
 import type { HostTools } from "./host-tools.ts";
 import { InnerEngineClient } from "./inner-engine/client.ts";
@@ -60,12 +61,14 @@ export async function createComputeService(main: MainContext<ComputeConfig>): Pr
 
   const queueRedis = connectRedis(redisUrl);
   const endpoints: Record<string, string> = {};
+  const limitsView = new LimitsView(config.lxcfsDir);
   const keeper = new HostKeeper({
     host,
     store,
     redis: queueRedis,
     dataDir,
     engine,
+    limitsView,
     observer,
     catalog,
     endpoints,
@@ -73,14 +76,14 @@ export async function createComputeService(main: MainContext<ComputeConfig>): Pr
     log,
     signal,
   });
-  const tools = hostTools({ config, engine, observer, catalog, keeper, log, now: () => store.now() });
+  const tools = hostTools({ config, engine, observer, catalog, keeper, limitsView, log, now: () => store.now() });
   const limits = { concurrency: config.jobConcurrency, queueWaitingMax: config.jobQueueMax };
   const operations = new OperationQueue({
     store,
     redis: queueRedis,
     log,
     limits,
-    onSubmitted: (queue, operation) => worker.begin(queue, operation),
+    onSubmitted: (record, active) => worker.begin(record, active),
   });
   const needProject = (name: string): Promise<unknown> => store.need(projectKind, name);
   const worker = startWorker({
@@ -156,11 +159,12 @@ export async function createComputeService(main: MainContext<ComputeConfig>): Pr
 interface ToolsInput extends Pick<HostTools, "engine" | "observer" | "catalog"> {
   config: ComputeConfig;
   keeper: HostKeeper;
+  limitsView: LimitsView;
   log: MainContext<ComputeConfig>["log"];
   now: () => Date;
 }
 
-function hostTools({ config, engine, observer, catalog, keeper, log, now }: ToolsInput): HostTools {
+function hostTools({ config, engine, observer, catalog, keeper, limitsView, log, now }: ToolsInput): HostTools {
   const host = config.hostName;
   const reserved = () =>
     catalog
@@ -186,5 +190,6 @@ function hostTools({ config, engine, observer, catalog, keeper, log, now }: Tool
     innerEngines: new InnerEngineClient({ tls, host, now }),
     slots: new EngineSlots(config.engineConcurrency),
     deviceRequests: (ids) => keeper.deviceRequests(ids),
+    limitsView: () => limitsView.mounts(),
   };
 }

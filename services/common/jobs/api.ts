@@ -29,6 +29,11 @@ export interface Step<C extends JobContext> {
   readonly backoffMs?: number;
   /** False: there is nothing to do, and the step is passed over without a write. Only for steps that have no undo. Absent: always true. */
   needed?(ctx: C): boolean;
+  /**
+   * Its beginning is written beside its work, not before it: only for steps that have no undo and do no harm where another process has taken
+   * over. Absent: false.
+   */
+  readonly beginsBeside?: boolean;
   do(ctx: C): Promise<void>;
   undo?(ctx: C): Promise<void>;
 }

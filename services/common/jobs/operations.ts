@@ -4,7 +4,7 @@ import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import { OperationRecord } from "../../../proto/gen/gantry/common/v1/operation.ts";
 import type { Operation } from "../../../proto/gen/google/longrunning/operations.ts";
-import { operationInProgress, resourceExhausted } from "../errors/errors.ts";
+import { failedPrecondition, operationInProgress, resourceExhausted } from "../errors/errors.ts";
 import { formatOperationName, parseOperationName } from "../names/operation-names.ts";
 import { DuplicateRequest, type Resource, type Store, type Transaction } from "../store/api.ts";
 import type { Operations, Submission } from "./api.ts";
@@ -23,8 +23,18 @@ export interface OperationQueueOptions {
   redis: Redis;
   log: Logger;
   limits?: Partial<JobLimits>;
-  /** Told of each operation that was written, with its queue, before its job is added: who works on that queue here can begin. */
-  onSubmitted?: (queue: string, operation: string) => void;
+  /**
+   * Told of each operation that was written and has no other waiting before it, before its job is added: who works on its queue here can
+   * begin, and says whether. `active`: jobs of the queue that are under way.
+   */
+  onSubmitted?: (record: OperationRecord, active: number) => boolean;
+}
+
+interface Written {
+  record: OperationRecord;
+  /** Jobs of its queue just before. */
+  waiting: number;
+  active: number;
 }
 
 /** Takes work in: writes operations and adds their jobs. Needs no worker in this process. */
@@ -33,7 +43,7 @@ export class OperationQueue implements Operations {
   readonly #queues: Queues;
   readonly #limits: JobLimits;
   readonly #log: Logger;
-  readonly #onSubmitted: ((queue: string, operation: string) => void) | undefined;
+  readonly #onSubmitted: ((record: OperationRecord, active: number) => boolean) | undefined;
 
   constructor({ store, redis, log, limits, onSubmitted }: OperationQueueOptions) {
     this.#store = store;
@@ -47,21 +57,23 @@ export class OperationQueue implements Operations {
     const id = `${this.#store.service}-${randomUUID()}`;
     const name = formatOperationName(submission.project, id);
     const request = submission.requestKey === undefined ? undefined : { key: submission.requestKey, value: name };
-    let record: OperationRecord | undefined;
+    let written: Written | undefined;
     let adding: Promise<void> | undefined;
     try {
-      const write = async (tx: Transaction): Promise<OperationRecord> =>
-        (record = await this.#write(tx, submission, name));
+      const write = async (tx: Transaction): Promise<Written> => (written = await this.#write(tx, submission, name));
       // The job may begin at once: it waits for the files itself before its first effect.
-      const committed = (): void => void (adding = this.#add(record!, id));
+      const committed = (): void => {
+        const { record, waiting, active } = written!;
+        if (waiting > 0 || !this.#onSubmitted?.(record, active)) adding = this.#add(record, id);
+      };
       // Who is told of an operation finds it again, also when Redis and this process are lost at that moment.
-      record = await this.#store.transact(write, { request, durable: true, committed });
+      written = await this.#store.transact(write, { request, durable: true, committed });
     } catch (error) {
       if (!(error instanceof DuplicateRequest)) throw error;
-      return operationOf(await this.#store.need(operationKind, error.value));
+      return this.#answerOf(error.value);
     }
-    await adding;
-    return operationOf(record);
+    await (adding ?? this.#add(written.record, id));
+    return operationOf(written.record);
   }
 
   /** Asks for cancellation. Nothing happens when the operation is done. NOT_FOUND when it does not exist. */
@@ -77,7 +89,7 @@ export class OperationQueue implements Operations {
     return this.#queues.close();
   }
 
-  async #write<T extends Resource>(tx: Transaction, submission: Submission<T>, name: string): Promise<OperationRecord> {
+  async #write<T extends Resource>(tx: Transaction, submission: Submission<T>, name: string): Promise<Written> {
     const { kind, target, verb } = submission;
     const after = await this.#running(tx, await tx.get(kind, target));
     if (after && verb !== "delete") throw operationInProgress(target, operationOf(after).name);
@@ -91,7 +103,8 @@ export class OperationQueue implements Operations {
     tx.put(kind, resource);
     const host = submission.host(resource);
     const queue = queueName(this.#store.service, host);
-    if ((await this.#queues.waitingCount(queue)) >= this.#limits.queueWaitingMax) {
+    const { waiting, active } = await this.#queues.counts(queue);
+    if (waiting >= this.#limits.queueWaitingMax) {
       throw resourceExhausted("queue", `${this.#limits.queueWaitingMax} operations wait on ${queue}: try again later`);
     }
     if (after) {
@@ -114,7 +127,7 @@ export class OperationQueue implements Operations {
     writeMetadata(record, metadata);
     tx.create(operationKind, record);
     tx.addToSet(UNFINISHED_SET, name);
-    return record;
+    return { record, waiting, active };
   }
 
   /** The operation that runs on the resource now. */
@@ -125,9 +138,17 @@ export class OperationQueue implements Operations {
     return record?.operation?.done ? undefined : record;
   }
 
+  /** The first run's answer to a repeated request. It was done then, and is not done again. */
+  async #answerOf(name: string): Promise<Operation> {
+    const record = await this.#store.get(operationKind, name);
+    if (record) return operationOf(record);
+    throw failedPrecondition("OPERATION_DELETED", `the request was taken already; its operation ${name} was deleted`, {
+      operation: name,
+    });
+  }
+
   async #add(record: OperationRecord, id: string): Promise<void> {
     const name = operationOf(record).name;
-    this.#onSubmitted?.(record.queue, name);
     const added = this.#queues.add(record.queue, id, record.job, name).catch((error: unknown) => {
       this.#log.warn({ err: error, operation: name }, "the job was not added: the sweeper adds it");
     });

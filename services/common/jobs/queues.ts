@@ -41,10 +41,6 @@ export class Queues {
     await this.#get(queue).add(job, { operation }, { jobId: id });
   }
 
-  waitingCount(queue: string): Promise<number> {
-    return this.#get(queue).getJobCountByTypes(...WAITING_STATES);
-  }
-
   async counts(queue: string): Promise<{ waiting: number; active: number }> {
     const counts = await this.#get(queue).getJobCounts(...WAITING_STATES, "active");
     const active = counts["active"] ?? 0;

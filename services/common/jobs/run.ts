@@ -142,20 +142,30 @@ export class Run {
     let before: Step<JobContext> | undefined;
     for (const step of steps) {
       if (step.needed && !step.needed(ctx)) continue;
-      await this.#begin(job, step, before);
-      this.#begun = step.name;
-      await this.#timed(job, step, "do", () =>
-        attempt((signal) => step.do(this.#stepContext(ctx, signal)), {
-          ...this.#attemptOptions(`step ${step.name}`),
-          timeoutMs: step.timeoutMs,
-          attempts: step.attempts ?? 1,
-          backoffMs: step.backoffMs,
-          retryable: isTransient,
-          cancel: this.#cancel,
-        }),
-      );
+      const beginning = this.#begin(job, step, before);
+      if (before && step.beginsBeside && !this.#env.draining()) {
+        this.#begun = step.name;
+        await bothEnd(beginning, this.#do(job, step, ctx));
+      } else {
+        await beginning;
+        this.#begun = step.name;
+        await this.#do(job, step, ctx);
+      }
       before = step;
     }
+  }
+
+  #do(job: Job, step: Step<JobContext>, ctx: JobContext): Promise<void> {
+    return this.#timed(job, step, "do", () =>
+      attempt((signal) => step.do(this.#stepContext(ctx, signal)), {
+        ...this.#attemptOptions(`step ${step.name}`),
+        timeoutMs: step.timeoutMs,
+        attempts: step.attempts ?? 1,
+        backoffMs: step.backoffMs,
+        retryable: isTransient,
+        cancel: this.#cancel,
+      }),
+    );
   }
 
   /** One write says that the step before is finished and that this one is under way. */
@@ -276,4 +286,10 @@ export class Run {
       this.#env.metrics?.stepSeconds.observe({ job: job.name, step: step.name, direction, result }, seconds);
     }
   }
+}
+
+/** Waits for both; throws what the first failed with, else what the second did. */
+async function bothEnd(first: Promise<void>, second: Promise<void>): Promise<void> {
+  const results = await Promise.allSettled([first, second]);
+  for (const result of results) if (result.status === "rejected") throw result.reason;
 }

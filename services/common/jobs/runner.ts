@@ -1,6 +1,8 @@
 import { cancelled } from "../errors/errors.ts";
 import { Interrupted } from "./interrupted.ts";
+import type { OperationRecord } from "../../../proto/gen/gantry/common/v1/operation.ts";
 import { operationKind } from "./kind.ts";
+import { operationName } from "./metadata.ts";
 import { persistently } from "./persistently.ts";
 import { type Outcome, Run, type RunEnvironment } from "./run.ts";
 
@@ -20,12 +22,15 @@ export class Runner {
     this.#queue = queue;
   }
 
-  /** Rejects with Interrupted when the run was cut short. A second call for a running operation joins it. */
-  run(name: string): Promise<Outcome> {
+  /**
+   * Rejects with Interrupted when the run was cut short. A second call for a running operation joins it. `written`: its record, where this
+   * process has just written it.
+   */
+  run(name: string, written?: OperationRecord): Promise<Outcome> {
     const running = this.#running.get(name);
     if (running) return running.promise;
     const cancel = new AbortController();
-    const promise = this.#run(name, cancel).finally(() => this.#running.delete(name));
+    const promise = this.#run(name, cancel, written).finally(() => this.#running.delete(name));
     this.#running.set(name, { promise, cancel });
     return promise;
   }
@@ -34,11 +39,14 @@ export class Runner {
    * Begins an operation before its job is delivered, where that makes no more at once than the queue may have: the delivery joins it. Who is
    * not taken here, or is interrupted, is run when its job comes.
    */
-  begin(name: string): void {
-    if (this.#running.size >= this.#env.limits.concurrency) return;
-    this.run(name).catch((error: unknown) => {
+  begin(record: OperationRecord, active: number): boolean {
+    // A job that is under way and not yet known here has its place already.
+    if (Math.max(active, this.#running.size) >= this.#env.limits.concurrency) return false;
+    const name = operationName(record);
+    this.run(name, record).catch((error: unknown) => {
       if (!(error instanceof Interrupted)) this.#env.log.warn({ err: error, operation: name }, "the run failed");
     });
+    return true;
   }
 
   isRunning(name: string): boolean {
@@ -57,9 +65,9 @@ export class Runner {
     }
   }
 
-  async #run(name: string, cancel: AbortController): Promise<Outcome> {
+  async #run(name: string, cancel: AbortController, written: OperationRecord | undefined): Promise<Outcome> {
     const { store, interrupt } = this.#env;
-    const record = await persistently(() => store.get(operationKind, name), interrupt);
+    const record = written ?? (await persistently(() => store.get(operationKind, name), interrupt));
     if (record === undefined || record.operation?.done || record.queue !== this.#queue) return "ended";
     if (record.after && !(await this.#hasEnded(record.after))) return "later";
     if (record.cancelRequested) cancel.abort(cancelled("the operation was cancelled"));

@@ -113,8 +113,10 @@ export class Session {
   }
 
   /** An operation of this queue was written by this process; false when it has to wait for its job. */
-  begin(record: OperationRecord): boolean {
-    return this.#worker !== undefined && !this.#draining && !this.#lease.lost.aborted && this.#runner.begin(record);
+  begin(record: OperationRecord, active: number): boolean {
+    return (
+      this.#worker !== undefined && !this.#draining && !this.#lease.lost.aborted && this.#runner.begin(record, active)
+    );
   }
 
   #startWorker(): Worker<JobData> {

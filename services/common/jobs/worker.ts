@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
+import type { OperationRecord } from "../../../proto/gen/gantry/common/v1/operation.ts";
 import { connectRedis, waitReady } from "../redis/connect.ts";
 import { type Lease, tryLease } from "../redis/lease.ts";
 import type { Kind, Resource, Store } from "../store/api.ts";
@@ -27,7 +28,7 @@ export interface JobWorker {
   /** Whether this process holds the lease of the queue and works. */
   readonly active: boolean;
   /** For OperationQueueOptions.onSubmitted: an operation whose queue is worked on here begins at once, without the way through Redis. */
-  begin(queue: string, operation: string): void;
+  begin(record: OperationRecord, active: number): boolean;
   /** Takes no more work, lets steps under way go on for `drainMs`, then interrupts them. Bounded in time. */
   close(): Promise<void>;
 }
@@ -59,8 +60,8 @@ export function startWorker(options: WorkerOptions): JobWorker {
     get active() {
       return state.active;
     },
-    begin(of, operation) {
-      if (of === queue) state.session?.begin(operation);
+    begin(record, active) {
+      return record.queue === queue && state.session?.begin(record, active) === true;
     },
     async close() {
       stop.abort(new Error("the process stops"));

@@ -58,19 +58,23 @@ export class RecordFolder {
     return content === undefined ? undefined : decodeFile(content);
   }
 
-  /** Replaces the file in one step. On disk for good only after `sync`. */
-  async write(uid: string, content: Buffer): Promise<void> {
+  /**
+   * Replaces the file in one step. On disk for good only after `sync`. A file that replaces none gets its name before its content is on disk,
+   * which saves the disk a turn: after a loss of power before the end of `write` it may be damaged, not absent.
+   */
+  async write(uid: string, content: Buffer, replaces: boolean): Promise<void> {
     const path = join(this.path, uid + SUFFIX);
     const temporary = `${path}.${process.pid}.${randomBytes(4).toString("hex")}${TEMPORARY}`;
     try {
       const file = await open(temporary, "wx", 0o600);
       try {
         await file.writeFile(content);
-        await file.datasync();
+        if (replaces) await file.datasync();
+        await rename(temporary, path);
+        if (!replaces) await file.datasync();
       } finally {
         await file.close();
       }
-      await rename(temporary, path);
     } catch (error) {
       await rm(temporary, { force: true });
       throw error;

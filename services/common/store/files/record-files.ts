@@ -246,7 +246,7 @@ export class RecordFiles {
 
   async #writeOne({ header, bytes }: Task): Promise<void> {
     if (bytes === undefined) await this.#folder.remove(header.uid);
-    else await this.#folder.write(header.uid, encodeFile(header, bytes));
+    else await this.#folder.write(header.uid, encodeFile(header, bytes), this.#onDisk.has(header.uid));
   }
 
   #done(task: Task): void {

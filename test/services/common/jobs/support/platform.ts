@@ -105,7 +105,7 @@ export class Platform implements AsyncDisposable {
       redis: platform.#redis,
       log,
       limits,
-      onSubmitted: (queue, operation) => platform.worker?.begin(queue, operation),
+      onSubmitted: (record, active) => platform.worker?.begin(record, active) ?? false,
     });
     if (options.jobs) {
       platform.worker = startWorker({
