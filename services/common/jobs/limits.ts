@@ -14,9 +14,9 @@ export interface JobLimits {
   sweepIntervalMs: number;
   /** Progress of one operation is written at most once in this time. */
   progressIntervalMs: number;
-  /** Finished operations are removed after this. */
+  /** Finished operations are removed after this. Not less than a request id is remembered: its repeat is answered with the operation. */
   finishedAgeMs: number;
-  /** Finished operations kept per queue; beyond it the oldest go. */
+  /** For safety alone: finished operations per queue, about 1 KB of Redis each, beyond which the oldest go although they are young. */
   finishedCountMax: number;
   /** How long steps under way may go on when the process stops. */
   drainMs: number;
@@ -39,7 +39,7 @@ export const JOB_LIMITS: Readonly<JobLimits> = {
   sweepIntervalMs: 5_000,
   progressIntervalMs: 200,
   finishedAgeMs: 24 * 3_600_000,
-  finishedCountMax: 10_000,
+  finishedCountMax: 200_000,
   drainMs: 5_000,
   settleMs: 10_000,
   undoAttempts: 5,

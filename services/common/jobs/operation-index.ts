@@ -9,7 +9,7 @@ import { operationOf, readMetadata } from "./metadata.ts";
  */
 export class OperationIndex {
   readonly unfinished = new Set<string>();
-  /** End time in ms by name. */
+  /** End time in ms by name, the oldest first: operations are noted as they end. */
   readonly finished = new Map<string, number>();
   readonly #store: Store;
   readonly #queue: string;
@@ -22,6 +22,9 @@ export class OperationIndex {
   /** Reads every operation: at the start and after the records were rebuilt. */
   async scan(): Promise<void> {
     for await (const record of this.#store.all(operationKind)) this.note(record);
+    const oldestFirst = [...this.finished].sort(([, a], [, b]) => a - b);
+    this.finished.clear();
+    for (const [name, endMs] of oldestFirst) this.finished.set(name, endMs);
   }
 
   change(change: RecordChange): void {

@@ -7,7 +7,7 @@ import type { OperationIndex } from "./operation-index.ts";
 const BATCH = 50;
 const PASS_MAX = 1_000;
 
-/** Removes finished operations that are too old or too many, the oldest first. Returns how many went. */
+/** Removes finished operations that are too old, or far too many, the oldest first. Returns how many went. */
 export async function removeFinished(
   store: Store,
   index: OperationIndex,
@@ -15,11 +15,11 @@ export async function removeFinished(
 ): Promise<number> {
   const oldestKeptMs = store.now().getTime() - limits.finishedAgeMs;
   const excess = index.finished.size - limits.finishedCountMax;
-  const oldestFirst = [...index.finished].sort(([, a], [, b]) => a - b);
-  const going = oldestFirst
-    .filter(([, endMs], at) => at < excess || endMs < oldestKeptMs)
-    .slice(0, PASS_MAX)
-    .map(([name]) => name);
+  const going: string[] = [];
+  for (const [name, endMs] of index.finished) {
+    if (going.length >= PASS_MAX || (going.length >= excess && endMs >= oldestKeptMs)) break;
+    going.push(name);
+  }
   for (let from = 0; from < going.length; from += BATCH) {
     const batch = going.slice(from, from + BATCH);
     await store.transact(async (tx) => {

@@ -9,6 +9,7 @@ import { type GantryError, internal, unavailable } from "../../../../services/co
 import { fromRpcStatus } from "../../../../services/common/errors/status.ts";
 import type { Job } from "../../../../services/common/jobs/api.ts";
 import { operationKind, UNFINISHED_SET } from "../../../../services/common/jobs/kind.ts";
+import { deleteOperation } from "../../../../services/common/jobs/rpc/delete-operation.ts";
 import { connectRedis } from "../../../../services/common/redis/connect.ts";
 import { startRedis, type TestRedis } from "../../../support/redis.ts";
 import { HOST, metadataOf, Platform, step, testJob } from "./support/platform.ts";
@@ -357,6 +358,21 @@ test("a job whose context can't be made waits while that may pass, and fails whe
 test("a job this service does not know fails its operation", async () => {
   await using platform = await start([]);
   assert.equal(errorOf(await platform.ended(await platform.submit("web", { job: "gone" }))).reason, "UNKNOWN_JOB");
+});
+
+test("a repeated request id whose operation was deleted is told so, and changes nothing", async () => {
+  await using platform = await start([chain([])]);
+  const submission = { job: "chain", requestKey: "alice/CreateInstance/deleted" };
+  const { name } = await platform.ended(await platform.submit("web", submission));
+  await deleteOperation(platform.store, { name });
+  const before = await platform.instance("web");
+  await assert.rejects(platform.submit("web", submission), (error: GantryError) => {
+    assert.equal(error.code, Code.FAILED_PRECONDITION);
+    assert.equal(error.reason, "OPERATION_DELETED");
+    assert.deepEqual(error.metadata, { operation: name });
+    return true;
+  });
+  assert.deepEqual(await platform.instance("web"), before);
 });
 
 test("finished operations beyond the limit are removed, the oldest first", async () => {
