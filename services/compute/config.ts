@@ -21,6 +21,8 @@ export interface ComputeConfig extends ProcessConfig {
   networkName: string;
   /** Its subnet on this host, as CIDR; empty: a free one. */
   networkSubnet: string;
+  /** Where the host's lxcfs is mounted, if it has one. */
+  lxcfsDir: string;
   placement: PlacementRules;
   /** Containers that are made or started at the same time on this host. */
   engineConcurrency: number;
@@ -52,6 +54,7 @@ export function readComputeConfig(c: ConfigReader): ComputeConfig {
       pattern: NETWORK_NAME,
     }),
     networkSubnet: networkSubnet(c),
+    lxcfsDir: c.path("GANTRY_LXCFS_DIR", "/var/lib/lxcfs", "Where the host's lxcfs is mounted, if it has one"),
     placement: {
       cpuOvercommit: c.integer("GANTRY_CPU_OVERCOMMIT", 8, "How often each processor may be promised", {
         min: 1,

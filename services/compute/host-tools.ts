@@ -1,6 +1,6 @@
 import type { Engine } from "../common/engine/engine.ts";
 import type { EngineObserver } from "../common/engine/observer/observer.ts";
-import type { DeviceRequest } from "./instances/container-options.ts";
+import type { DeviceRequest, ViewMount } from "./instances/container-options.ts";
 import type { InstanceCatalog } from "./instances/catalog.ts";
 import type { InnerEngineClient } from "./inner-engine/client.ts";
 import type { TlsStore } from "./inner-engine/tls-store.ts";
@@ -21,4 +21,6 @@ export interface HostTools {
   readonly slots: EngineSlots;
   /** How the engine is asked for devices, given their ids. FAILED_PRECONDITION when one is not there any more. */
   deviceRequests(ids: readonly string[]): DeviceRequest[];
+  /** What shows a container its own limits; empty where the host has no lxcfs that answers. */
+  limitsView(): Promise<readonly ViewMount[]>;
 }

@@ -16,7 +16,10 @@ export interface SharedServices {
 const SET_UP_WAIT_MS = 1_200_000;
 
 /** What only tests use. */
-const TEST_TOOLS: readonly Need[] = [{ program: "git", what: "git", packages: ["git"] }];
+const TEST_TOOLS: readonly Need[] = [
+  { program: "git", what: "git", packages: ["git"] },
+  { program: "lxcfs", what: "lxcfs", packages: ["lxcfs"] },
+];
 
 /** Installs what is missing. Two runs at once do it one after the other. */
 export async function setUpMachine(say: (line: string) => void): Promise<void> {

@@ -1,6 +1,6 @@
 /**
- * Every label that Gantry puts on things of an engine. They carry identity only: an engine's labels cannot be changed later, and
- * anyone who may list containers can read them.
+ * Every label that Gantry puts on things of an engine. They carry identity, and how a container was made, only: an engine's labels cannot
+ * be changed later, and anyone who may list containers can read them.
  */
 
 /** Full resource name, `projects/default/instances/web`. */
@@ -11,6 +11,9 @@ export const LABEL_UID = "gantry.dev/uid";
 export const LABEL_KIND = "gantry.dev/kind";
 /** What a test made: the test's own name. Lets a test remove its things and no others. */
 export const LABEL_TEST = "gantry.dev/test";
+/** On a container that was made to see its own limits: by what it does. */
+export const LABEL_LIMITS_VIEW = "gantry.dev/limits-view";
+export const LIMITS_VIEW_LXCFS = "lxcfs";
 
 export const KIND_INSTANCE = "instance";
 /** Containers that a host's probes make and remove at once. */

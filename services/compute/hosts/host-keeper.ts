@@ -16,6 +16,7 @@ import { hostKind } from "../kinds.ts";
 import { beat, type HeartbeatOptions, keepBeating } from "./heartbeat.ts";
 import { type HostFacts, hostStatus } from "./host-status.ts";
 import { readAddresses, readInventory } from "./inventory.ts";
+import type { LimitsView } from "./limits-view.ts";
 import { type ProbeKey, readBootId, readProbeCache, writeProbeCache } from "./probes/probe-cache.ts";
 import { runProbes } from "./probes/run-probes.ts";
 
@@ -34,6 +35,7 @@ export interface HostKeeperOptions {
   redis: Redis;
   dataDir: string;
   engine: Engine;
+  limitsView: LimitsView;
   observer: EngineObserver;
   catalog: InstanceCatalog;
   /** gRPC addresses of this process's services, by which other hosts reach them. */
@@ -172,8 +174,8 @@ export class HostKeeper {
   }
 
   async #probe(): Promise<void> {
-    const { engine, dataDir, log, signal } = this.#options;
-    const { capabilities, conclusive } = await runProbes({ engine, dataDir, log, signal });
+    const { engine, limitsView, dataDir, log, signal } = this.#options;
+    const { capabilities, conclusive } = await runProbes({ engine, limitsView, dataDir, log, signal });
     this.#facts.capabilities = capabilities;
     await this.#writeRecord();
     if (conclusive) await writeProbeCache(this.#cachePath, await this.#probeKey(), capabilities);

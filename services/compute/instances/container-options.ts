@@ -1,5 +1,11 @@
 import { type Instance, type InstanceSpec, RestartPolicy } from "../../../proto/gen/gantry/compute/v1/instance.ts";
-import { identityLabels, KIND_INSTANCE, KIND_VOLUME } from "../../common/engine/labels.ts";
+import {
+  identityLabels,
+  KIND_INSTANCE,
+  KIND_VOLUME,
+  LABEL_LIMITS_VIEW,
+  LIMITS_VIEW_LXCFS,
+} from "../../common/engine/labels.ts";
 import { innerEngineCommand } from "../inner-engine/command.ts";
 import { hasInnerEngine } from "./defaults.ts";
 import { stopTimeoutSeconds } from "./duration.ts";
@@ -19,6 +25,12 @@ export interface DeviceRequest {
   Capabilities?: string[][];
 }
 
+/** A path of the host that stands over one of the container. */
+export interface ViewMount {
+  source: string;
+  target: string;
+}
+
 export interface ContainerInput {
   /** With defaults filled in, and placed: meta.uid and reservation are set. */
   instance: Instance;
@@ -28,13 +40,15 @@ export interface ContainerInput {
   deviceRequests: DeviceRequest[];
   /** Address range of networks inside inner engines, for example `10.214.0.0/16`. */
   innerPool: string;
+  /** What shows the container its own limits instead of the host; none where the host has nothing of the kind. */
+  limitsView?: readonly ViewMount[];
 }
 
 /** Body of POST /containers/create, as far as it is used here. */
 export type ContainerOptions = ReturnType<typeof containerOptions>;
 
 /** What the engine is asked to create for an instance. Several networks in one call need API 1.44 (see create-container.ts). */
-export function containerOptions({ instance, network, deviceRequests, innerPool }: ContainerInput) {
+export function containerOptions({ instance, network, deviceRequests, innerPool, limitsView = [] }: ContainerInput) {
   const meta = instance.meta!;
   const spec = instance.spec!;
   const inner = hasInnerEngine(spec);
@@ -46,7 +60,10 @@ export function containerOptions({ instance, network, deviceRequests, innerPool 
     Env: environment(spec, inner),
     ...(command.length > 0 ? { Cmd: command } : {}),
     ...(spec.entrypoint.length > 0 ? { Entrypoint: spec.entrypoint } : {}),
-    Labels: identityLabels({ name: meta.name, uid: meta.uid, kind: KIND_INSTANCE }),
+    Labels: {
+      ...identityLabels({ name: meta.name, uid: meta.uid, kind: KIND_INSTANCE }),
+      ...(limitsView.length > 0 ? { [LABEL_LIMITS_VIEW]: LIMITS_VIEW_LXCFS } : {}),
+    },
     StopTimeout: stopTimeoutSeconds(spec.stopTimeout),
     ExposedPorts: Object.fromEntries(spec.ports.map((port) => [`${port.port}/${port.protocol}`, {}])),
     HostConfig: {
@@ -59,7 +76,7 @@ export function containerOptions({ instance, network, deviceRequests, innerPool 
       PortBindings: portBindings(spec),
       DeviceRequests: deviceRequests,
       LogConfig: LOG_CONFIG,
-      Mounts: inner ? [innerEngineData(meta.name, meta.uid)] : [],
+      Mounts: [...(inner ? [innerEngineData(meta.name, meta.uid)] : []), ...limitsView.map(viewMount)],
     },
     NetworkingConfig: {
       EndpointsConfig: {
@@ -108,6 +125,10 @@ function innerEngineData(name: string, uid: string) {
     Target: INNER_ENGINE_DATA_PATH,
     VolumeOptions: { Labels: identityLabels({ name, uid, kind: KIND_VOLUME }) },
   };
+}
+
+function viewMount({ source, target }: ViewMount) {
+  return { Type: "bind", Source: source, Target: target, ReadOnly: false };
 }
 
 function environment(spec: InstanceSpec, inner: boolean): string[] {

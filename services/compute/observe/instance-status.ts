@@ -6,6 +6,7 @@ import {
   type NetworkAddress,
   PowerState,
 } from "../../../proto/gen/gantry/compute/v1/instance.ts";
+import { LABEL_LIMITS_VIEW, LIMITS_VIEW_LXCFS } from "../../common/engine/labels.ts";
 import type { ContainerState } from "../../common/engine/state.ts";
 import { INNER_ENGINE_PORT } from "../inner-engine/command.ts";
 import { hasInnerEngine } from "../instances/defaults.ts";
@@ -16,6 +17,8 @@ const CONDITION_MESSAGE_BYTES_MAX = 1024;
 
 export const CONDITION_CONTAINER_RUNNING = "ContainerRunning";
 export const CONDITION_INNER_ENGINE_READY = "InnerEngineReady";
+/** Whether /proc inside shows the instance's own limits or the whole host. */
+export const CONDITION_LIMITS_VISIBLE = "LimitsVisible";
 
 /** States that tell what a job is about to do. While an operation runs on the instance only its job ends them. */
 const INTENTS: ReadonlySet<InstanceState> = new Set([
@@ -74,7 +77,14 @@ export function settledStatus(
     );
   }
   if (!container) return { ...status, addresses: [], ports: [], dockerHost: "" };
+  setCondition(status.conditions, { type: CONDITION_LIMITS_VISIBLE, ...limitsVisible(container) }, now);
   return { ...status, ...facts(instance, container, found.running) };
+}
+
+function limitsVisible({ labels }: ContainerState): Finding["condition"] {
+  return labels[LABEL_LIMITS_VIEW] === LIMITS_VIEW_LXCFS
+    ? { ...yes("Lxcfs"), message: "the number of processors only where lxcfs runs with --enable-cfs" }
+    : no("NoLxcfs", "the host had no lxcfs when the container was made");
 }
 
 interface Finding {

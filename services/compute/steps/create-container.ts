@@ -35,6 +35,7 @@ export const createContainerStep: Step<InstanceContext> = {
       network: ctx.tools.network.name,
       deviceRequests: ctx.tools.deviceRequests(ctx.instance.reservation?.gpus ?? []),
       innerPool,
+      limitsView: await ctx.tools.limitsView(),
     });
     ctx.containerId = await createOrFind(ctx, options);
   },

@@ -1,4 +1,4 @@
-import { mkdir, open, readFile } from "node:fs/promises";
+import { mkdir, open } from "node:fs/promises";
 import { join } from "node:path";
 import { isMissingTool, run } from "../run.ts";
 import type { Probe } from "./probe.ts";
@@ -130,19 +130,11 @@ export const btrfs: Probe = {
   },
 };
 
-const LXCFS_MEMINFO = "/var/lib/lxcfs/proc/meminfo";
-
 export const lxcfs: Probe = {
   name: "lxcfs",
   timeoutMs: TIMEOUT_MS,
-  async try({ signal }) {
-    let text: string;
-    try {
-      text = await readFile(LXCFS_MEMINFO, { encoding: "utf8", signal });
-    } catch (error) {
-      throw (error as NodeJS.ErrnoException).code === "ENOENT" ? new Error(`${LXCFS_MEMINFO} is not there`) : error;
-    }
-    if (!text.startsWith("MemTotal:")) throw new Error(`${LXCFS_MEMINFO} does not read as meminfo`);
-    return `${LXCFS_MEMINFO} can be read`;
+  async try({ limitsView }) {
+    const mounts = await limitsView.look();
+    return `shows ${mounts.map(({ target }) => target).join(", ")}`;
   },
 };

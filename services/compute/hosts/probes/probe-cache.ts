@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import type { Capability } from "../../../../proto/gen/gantry/compute/v1/host.ts";
 
 /** Grows when a probe tries something else than before. */
-const PROBES_VERSION = 1;
+const PROBES_VERSION = 2;
 
 /** Results hold for one boot and one engine. */
 export interface ProbeKey {

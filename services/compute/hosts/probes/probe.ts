@@ -1,8 +1,10 @@
 import type { Engine } from "../../../common/engine/engine.ts";
+import type { LimitsView } from "../limits-view.ts";
 
 /** What a probe may use. */
 export interface ProbeContext {
   readonly engine: Engine;
+  readonly limitsView: LimitsView;
   /** Aborts at the probe's time limit and when the process stops. */
   readonly signal: AbortSignal;
   /** Empty folder of this round of probes, removed afterwards. */

@@ -5,6 +5,7 @@ import type { Capability } from "../../../../proto/gen/gantry/compute/v1/host.ts
 import { removeImage } from "../../../common/engine/api/images.ts";
 import type { Engine } from "../../../common/engine/engine.ts";
 import { clipBytes } from "../../observe/clip.ts";
+import type { LimitsView } from "../limits-view.ts";
 import { diskLimit, privileged } from "./engine.ts";
 import { brNetfilter, btrfs, ipvs, lxcfs, nftables, overlay, vxlan, wireguard } from "./kernel.ts";
 import type { Probe } from "./probe.ts";
@@ -36,6 +37,7 @@ export interface ProbeResults {
 
 export interface ProbeOptions {
   engine: Engine;
+  limitsView: LimitsView;
   /** Folder under which a scratch folder is made. */
   dataDir: string;
   log: Logger;
@@ -59,6 +61,7 @@ export async function runProbes(options: ProbeOptions): Promise<ProbeResults> {
       const limit = AbortSignal.timeout(probe.timeoutMs);
       const ctx = {
         engine,
+        limitsView: options.limitsView,
         scratchDir,
         signal: AbortSignal.any([signal, limit]),
         image: () => (image ??= makeProbeImage(engine, signal)),

@@ -8,6 +8,7 @@ import { pino } from "pino";
 import { listContainers } from "../../../../services/common/engine/api/containers.ts";
 import { listImages } from "../../../../services/common/engine/api/images.ts";
 import { Engine } from "../../../../services/common/engine/engine.ts";
+import { LimitsView } from "../../../../services/compute/hosts/limits-view.ts";
 import { readProbeCache, writeProbeCache } from "../../../../services/compute/hosts/probes/probe-cache.ts";
 import type { Probe } from "../../../../services/compute/hosts/probes/probe.ts";
 import { PROBES, runProbes } from "../../../../services/compute/hosts/probes/run-probes.ts";
@@ -42,7 +43,14 @@ describe("host probes", () => {
   });
 
   const round = (probes: readonly Probe[] = PROBES) =>
-    runProbes({ engine, dataDir: folder.path, log, signal: AbortSignal.timeout(60_000), probes });
+    runProbes({
+      engine,
+      limitsView: new LimitsView(join(folder.path, "no-lxcfs")),
+      dataDir: folder.path,
+      log,
+      signal: AbortSignal.timeout(60_000),
+      probes,
+    });
 
   test("say what this kernel can do, with what was tried", async () => {
     const { capabilities, conclusive } = await round();

@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Instance, InstanceSpec } from "../../../../proto/gen/gantry/compute/v1/instance.ts";
-import { containerOptions } from "../../../../services/compute/instances/container-options.ts";
+import { containerOptions, type ViewMount } from "../../../../services/compute/instances/container-options.ts";
 import { withDefaults } from "../../../../services/compute/instances/defaults.ts";
 
-function optionsFor(spec: Record<string, unknown>) {
+function optionsFor(spec: Record<string, unknown>, limitsView: ViewMount[] = []) {
   const instance = Instance.fromPartial({
     meta: { name: "projects/default/instances/web", uid: "0f3a" },
     reservation: { ipv4: "10.200.0.7" },
   });
   instance.spec = withDefaults(InstanceSpec.fromPartial(spec), { id: "web", defaultImage: "docker:dind" });
-  return containerOptions({ instance, network: "gantry", deviceRequests: [], innerPool: "10.204.0.0/16" });
+  return containerOptions({ instance, network: "gantry", deviceRequests: [], innerPool: "10.204.0.0/16", limitsView });
 }
 
 test("a plain container: identity, limits and address, and no privilege", () => {
@@ -89,4 +89,15 @@ test("no limit, restart policies, a disk limit", () => {
   const policies = [0, 1, 2, 3].map((restartPolicy) => optionsFor({ restartPolicy }).HostConfig.RestartPolicy.Name);
   assert.deepEqual(policies, ["unless-stopped", "unless-stopped", "on-failure", "no"]);
   assert.deepEqual(optionsFor({ diskBytes: 5n }).HostConfig.StorageOpt, { size: "5" });
+});
+
+test("a view of the limits is mounted over what shows the host, and told by a label", () => {
+  const view = { source: "/var/lib/lxcfs/proc/meminfo", target: "/proc/meminfo" };
+  for (const image of ["", "busybox"]) {
+    const { HostConfig, Labels } = optionsFor({ image }, [view]);
+    const mounts = HostConfig.Mounts.filter(({ Type }) => Type === "bind");
+    assert.deepEqual(mounts, [{ Type: "bind", Source: view.source, Target: view.target, ReadOnly: false }]);
+    assert.equal(HostConfig.Mounts.length, image === "" ? 2 : 1, "an inner engine keeps its data's volume");
+    assert.equal(Labels["gantry.dev/limits-view"], "lxcfs");
+  }
 });

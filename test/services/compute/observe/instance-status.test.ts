@@ -12,6 +12,7 @@ import { CONDITION_CRASH_LOOP } from "../../../../services/compute/observe/crash
 import {
   CONDITION_CONTAINER_RUNNING,
   CONDITION_INNER_ENGINE_READY,
+  CONDITION_LIMITS_VISIBLE,
   observedStatus,
   settledStatus,
 } from "../../../../services/compute/observe/instance-status.ts";
@@ -152,4 +153,16 @@ test("a crash loop is told until the main process has run for a while", () => {
   assert.deepEqual(see(restarting(4, 10), 20_000), [S.INSTANCE_STATE_STARTING, TRUE, "MainProcessEnds"]);
   const exited = container({ state: "exited", exitCode: 5 });
   assert.deepEqual(see(exited, 20_000), [S.INSTANCE_STATE_FAILED, FALSE, "NotStartedAgain"]);
+});
+
+test("whether limits are visible inside is told by how the container was made", () => {
+  const see = (seen: ContainerState | undefined) => {
+    const { conditions } = observedStatus(instance(), seen, false, NOW);
+    const found = conditions.find(({ type }) => type === CONDITION_LIMITS_VISIBLE);
+    return found && [found.status, found.reason];
+  };
+  const { CONDITION_STATUS_TRUE: TRUE, CONDITION_STATUS_FALSE: FALSE } = ConditionStatus;
+  assert.deepEqual(see(container({ labels: { "gantry.dev/limits-view": "lxcfs" } })), [TRUE, "Lxcfs"]);
+  assert.deepEqual(see(container()), [FALSE, "NoLxcfs"]);
+  assert.equal(see(undefined), undefined);
 });

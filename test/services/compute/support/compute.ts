@@ -128,6 +128,8 @@ export class TestCompute implements AsyncDisposable {
         GANTRY_METRICS_LISTEN: "127.0.0.1:0",
         GANTRY_INSTANCE_IMAGE: DIND,
         GANTRY_NETWORK: this.network,
+        // Of the machine's own lxcfs, if there is one, tests are to see nothing.
+        GANTRY_LXCFS_DIR: join(this.folder.path, "lxcfs"),
         ...this.#env,
       },
     });
