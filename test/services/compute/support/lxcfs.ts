@@ -29,7 +29,7 @@ export async function startLxcfs(): Promise<TestLxcfs> {
     const child = spawn("lxcfs", args, { stdio: "ignore" });
     await once(child, "spawn");
     const registered = registerProcess(child.pid!);
-    const ended = once(child, "exit", { signal: AbortSignal.timeout(600_000) });
+    const ended = once(child, "exit");
     stop = async () => {
       stop = async () => undefined;
       child.kill("SIGTERM");
