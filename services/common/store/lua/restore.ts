@@ -11,6 +11,15 @@ local function version_before(stored, uid)
 end
 `;
 
+/** Lua: whether a stored record has this identity: name and uid of its meta, which stand behind its version. */
+const IS_SAME = `
+local function is_same(stored, identity)
+  local at = 4
+  while string.byte(stored, at) >= 128 do at = at + 1 end
+  return string.sub(stored, at + 10, at + 9 + #identity) == identity
+end
+`;
+
 /** What `restored` remembers is needed until every host has been back. */
 const RESTORED_TTL_S = 7 * 24 * 3600;
 
@@ -52,17 +61,17 @@ return 'RESTORED'
  * Repeats a deletion that a host remembers. Deletes what Redis has under the name only when it is the same thing (uid) and older.
  *
  * KEYS meta, log, gone, restored
- * ARGV prefix, log id, write id, kind, name, uid, revision of the deletion, event head, event tail
+ * ARGV prefix, log id, write id, kind, name, uid, revision of the deletion, event head, event tail, name and uid encoded as in meta
  * Replies DELETED | KEPT | REGRESSED
  */
 export const RESTORE_DELETION = defineScript(
   `
-${VERSION_BEFORE}
+${VERSION_BEFORE}${IS_SAME}
 local prefix, kind, name, uid = ARGV[1], ARGV[4], ARGV[5], ARGV[6]
 if redis.call('HGET', KEYS[1], 'log_id') ~= ARGV[2] then return 'REGRESSED' end
 redis.call('ZADD', KEYS[3], ARGV[7], uid)
 local stored = redis.call('HGET', prefix .. ':r:' .. kind, name)
-if not stored or not string.find(stored, uid, 1, true) then return 'KEPT' end
+if not stored or not is_same(stored, ARGV[10]) then return 'KEPT' end
 if version_before(stored, uid) >= tonumber(ARGV[7]) then return 'KEPT' end
 local revision = redis.call('HINCRBY', KEYS[1], 'revision', 1)
 redis.call('HDEL', prefix .. ':r:' .. kind, name)

@@ -40,6 +40,11 @@ export function versionOf(bytes: Buffer): number {
   return Number(bytes.readBigUInt64LE(versionOffset(bytes)));
 }
 
+/** Name and uid as every record's meta has them, one behind the other, after its version. */
+export function identityBytes({ name, uid }: Pick<Meta, "name" | "uid">): Buffer {
+  return Buffer.from(Meta.encode(Meta.fromPartial({ name, uid })).finish());
+}
+
 /** Decodes the meta alone. */
 export function metaOf(bytes: Buffer): Meta {
   const reader = new WireReader(bytes, 1);

@@ -12,7 +12,7 @@ import { recordEventFrame } from "../log/event.ts";
 import { READ_PAGE } from "../lua/read.ts";
 import { RESTORE, RESTORE_DELETION } from "../lua/restore.ts";
 import { pageOf, pageRange } from "../records/record-store.ts";
-import { joinStored, metaOf, versionOf, versionOffset } from "../records/stored.ts";
+import { identityBytes, joinStored, metaOf, versionOf, versionOffset } from "../records/stored.ts";
 
 const PARALLEL = 64;
 const PAGE_RECORDS = 500;
@@ -80,16 +80,22 @@ async function restoreRecord(options: ReconcileOptions, logId: string, header: F
   return outcome;
 }
 
-async function restoreDeletion(options: ReconcileOptions, logId: string, header: FileHeader): Promise<string> {
+/** Resolves to what RESTORE_DELETION replies. */
+export async function restoreDeletion(
+  options: Omit<ReconcileOptions, "files" | "log">,
+  logId: string,
+  header: FileHeader,
+): Promise<string> {
   const { kind, name, uid, version } = header;
   const { typeName } = options.kinds.get(kind)!;
   const event = { kind, name, origin: options.service, labels: {}, previousLabels: undefined, typeName };
   const frame = recordEventFrame(event, -1);
-  return run(options, RESTORE_DELETION, logId, header.schema, [kind, name, uid, version, frame.head, frame.tail]);
+  const args = [kind, name, uid, version, frame.head, frame.tail, identityBytes({ name, uid })];
+  return run(options, RESTORE_DELETION, logId, header.schema, args);
 }
 
 async function run(
-  options: ReconcileOptions,
+  options: Pick<ReconcileOptions, "link" | "keys">,
   script: Script,
   logId: string,
   schema: number,

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { cp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
@@ -6,6 +7,7 @@ import { status as Code } from "@grpc/grpc-js";
 import { Project } from "../../../../proto/gen/gantry/compute/v1/project.ts";
 import type { GantryError } from "../../../../services/common/errors/errors.ts";
 import { decodeFile } from "../../../../services/common/store/files/format.ts";
+import { restoreDeletion } from "../../../../services/common/store/recovery/reconcile.ts";
 import type { StoreHandle } from "../../../../services/common/store/store.ts";
 import type { TestRedis } from "../../../support/redis.ts";
 import { startRedis } from "../../../support/redis.ts";
@@ -277,6 +279,28 @@ describe("recovery", () => {
     );
     await again.link.redis.flushall();
     await eventually(async () => (await names(again).catch(() => "")) === "stays");
+  });
+
+  test("a deletion from a file deletes what has its uid, not what only mentions it", async () => {
+    const store = await opened(await folder());
+    const uid = randomUUID();
+    const own = (await create(store, "same", { formerly: uid })).meta!.uid;
+    const { link, keys } = store;
+    const options = { link, keys, service: "compute", kinds: new Map([["Instance", instances]]) };
+    const header = {
+      kind: "Instance",
+      name: nameOf("same"),
+      version: 1_000,
+      schema: 1,
+      logId: "old",
+      deleted: true,
+      deleteTimeMs: 0,
+    };
+    const repeat = (of: string) => restoreDeletion(options, store.tail.logId, { ...header, uid: of });
+    assert.equal(await repeat(uid), "KEPT");
+    assert.equal((await store.need(instances, nameOf("same"))).meta!.uid, own);
+    assert.equal(await repeat(own), "DELETED");
+    assert.equal(await store.get(instances, nameOf("same")), undefined);
   });
 
   test("a host that was away during the loss of Redis brings its records, not what others deleted since", async () => {
