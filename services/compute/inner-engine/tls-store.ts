@@ -54,7 +54,10 @@ export class TlsStore {
     await writeOwn(join(temporary, FILES.serverCertificate), tls.server.certificate);
     await writeOwn(join(temporary, FILES.serverKey), tls.server.key);
     await rm(folder, { recursive: true, force: true });
+    // The names of the files first, then the folder's own: after a power cut it is whole or not there.
+    await sync(temporary);
     await rename(temporary, folder);
+    await sync(this.#dir);
   }
 
   async remove(uid: string): Promise<void> {
@@ -69,6 +72,16 @@ export class TlsStore {
       if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
       throw error;
     }
+  }
+}
+
+/** Brings the names in a folder to disk. */
+async function sync(folder: string): Promise<void> {
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
   }
 }
 
