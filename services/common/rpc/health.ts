@@ -15,7 +15,8 @@ import { draining } from "./run-call.ts";
 
 export type ServingStatus = "SERVING" | "NOT_SERVING";
 
-const WATCHERS_MAX = 1_000;
+/** Anyone may watch: supervisors and load balancers are a few. `check` is there for those who get no more. */
+const HEALTH_WATCHES_MAX = 100;
 const CHECK_TIMEOUT_MS = 2_000;
 
 interface HealthRequest {
@@ -75,10 +76,11 @@ export class Health {
         callback(null, { statuses });
       },
       watch: (call: Watcher) => {
-        if (this.#watchers.size >= WATCHERS_MAX) {
+        if (this.#watchers.size >= HEALTH_WATCHES_MAX) {
+          const message = `at most ${HEALTH_WATCHES_MAX} health watches at a time: use Check`;
           call.emit(
             "error",
-            toStatus(resourceExhausted("WATCHERS_MAX", "too many health watches"), () => undefined),
+            toStatus(resourceExhausted("HEALTH_WATCHES_MAX", message), () => undefined),
           );
           return;
         }

@@ -4,9 +4,17 @@ import { after, before, test } from "node:test";
 import { connect } from "node:tls";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { Client, credentials, makeClientConstructor, Metadata, status as Code } from "@grpc/grpc-js";
+import {
+  Client,
+  type ClientReadableStream,
+  credentials,
+  makeClientConstructor,
+  Metadata,
+  status as Code,
+} from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 import { service as healthDefinition } from "grpc-health-check";
+import type { GantryError } from "../../../../services/common/errors/errors.ts";
 import { fromServiceError } from "../../../../services/common/errors/status.ts";
 import { createRealm, issueCertificate } from "../../../../services/common/realm/realm.ts";
 import { loadTls, type Tls } from "../../../../services/common/realm/tls.ts";
@@ -227,6 +235,31 @@ test("health per service, and for the whole process", () =>
     assert.equal(await check("gantry.echo.v1.Echo"), "NOT_SERVING");
     assert.equal(await check(""), "SERVING");
     await assert.rejects(check("nothing"), { code: Code.NOT_FOUND, reason: "NOT_FOUND" });
+    client.close();
+  }));
+
+test("health watches are bounded, whoever asks; one that ends makes room", () =>
+  withServer(async (server) => {
+    const client = new Health(server.address, tls.channelCredentials(), channelOptions(server.address));
+    const watch = (): Promise<ClientReadableStream<unknown>> =>
+      new Promise((resolve, reject) => {
+        const running = client["watch"]?.({ service: "" }) as ClientReadableStream<unknown>;
+        running.once("data", () => resolve(running));
+        running.on("error", (error) => reject(fromServiceError(error)));
+      });
+    const open = await Promise.all(Array.from({ length: 100 }, watch));
+    await assert.rejects(watch(), (error: GantryError) => {
+      assert.equal(error.code, Code.RESOURCE_EXHAUSTED);
+      assert.equal(error.metadata["limit"], "HEALTH_WATCHES_MAX");
+      return true;
+    });
+    open[0]!.cancel();
+    await until(() =>
+      watch().then(
+        () => true,
+        () => false,
+      ),
+    );
     client.close();
   }));
 
