@@ -8,7 +8,7 @@ import type { Operation } from "../../../../proto/gen/google/longrunning/operati
 import { type GantryError, internal, unavailable } from "../../../../services/common/errors/errors.ts";
 import { fromRpcStatus } from "../../../../services/common/errors/status.ts";
 import type { Job } from "../../../../services/common/jobs/api.ts";
-import { operationKind, UNFINISHED_SET } from "../../../../services/common/jobs/kind.ts";
+import { UNFINISHED_SET } from "../../../../services/common/jobs/kind.ts";
 import { deleteOperation } from "../../../../services/common/jobs/rpc/delete-operation.ts";
 import { connectRedis } from "../../../../services/common/redis/connect.ts";
 import { startRedis, type TestRedis } from "../../../support/redis.ts";
@@ -373,30 +373,4 @@ test("a repeated request id whose operation was deleted is told so, and changes 
     return true;
   });
   assert.deepEqual(await platform.instance("web"), before);
-});
-
-test("finished operations beyond the limit are removed, the oldest first", async () => {
-  await using platform = await start([chain([])], { finishedCountMax: 2, sweepIntervalMs: 100 });
-  const operations: Operation[] = [];
-  for (const id of ["a", "b", "c", "d", "e"]) {
-    const operation = await platform.submit(id, { job: "chain" });
-    operations.push(await platform.ended(operation));
-  }
-  const kept = async (): Promise<string[]> => {
-    const found = await Promise.all(operations.map(({ name }) => platform.store.get(operationKind, name)));
-    return found.flatMap((record) => (record ? [record.meta!.name] : []));
-  };
-  await until(async () => (await kept()).length === 2, "two are left");
-  assert.deepEqual(
-    await kept(),
-    operations.slice(3).map(({ name }) => name),
-  );
-});
-
-test("finished operations are removed when they are old", async () => {
-  await using platform = await start([chain([])], { finishedAgeMs: 500, sweepIntervalMs: 50 });
-  const { name } = await platform.ended(await platform.submit("a", { job: "chain" }));
-  await delay(200);
-  assert.ok(await platform.store.get(operationKind, name));
-  await until(async () => (await platform.store.get(operationKind, name)) === undefined, "it is removed");
 });
