@@ -39,6 +39,8 @@ interface Sample {
 const median = (values: number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!;
 const round = (value: number): number => Number(value.toFixed(1));
 
+// Loads what asks /healthz, so that the first process does not wait for it.
+await (await fetch("data:,")).text();
 await using engine = await startEngine({ images: [BUSYBOX] });
 await using redis = await startRedis();
 
