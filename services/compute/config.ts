@@ -67,8 +67,8 @@ export function readComputeConfig(c: ConfigReader): ComputeConfig {
     },
     engineConcurrency: c.integer(
       "GANTRY_ENGINE_CONCURRENCY",
-      2 * availableParallelism(),
-      "Containers that are made or started at the same time on this host; by default two for each processor",
+      4 * availableParallelism(),
+      "Containers that are made or started at the same time on this host; by default four for each processor",
       { min: 1, max: 256 },
     ),
     jobConcurrency: c.integer("GANTRY_JOB_CONCURRENCY", 32, "Jobs that run at the same time on this host", {
