@@ -4,7 +4,7 @@ interface Waiter {
 }
 
 /**
- * How many containers the engine makes or starts at the same time. These calls are work for the processors: beyond about two for each of
+ * How many containers the engine makes or starts at the same time. These calls are work for the processors: beyond about four for each of
  * them everything gets slower, what is under way included. Starts go before creations, so that what has begun is finished first.
  */
 export class EngineSlots {
