@@ -9,6 +9,7 @@ import { createMetrics, type Metrics } from "../metrics/metrics.ts";
 const DESTROY_TIMEOUT_MS = 5_000;
 /** Where the drain has no time of its own to keep to, it ends this much later than asked. */
 const DRAIN_GRACE_MS = 1_000;
+const COMPILE_CACHE_DELAY_MS = 5_000;
 const EXIT_FAILURE = 1;
 /** EX_CONFIG of sysexits(3): starting again won't help. */
 const EXIT_CONFIG = 78;
@@ -104,8 +105,9 @@ export async function runMain<C extends ProcessConfig>(options: MainOptions<C>):
     return;
   }
   log.info({ ...running.ready, ms: Math.round(performance.now()) }, "ready");
-  // Otherwise written at exit only, which a killed process never reaches. Nothing where NODE_COMPILE_CACHE is not set.
-  flushCompileCache();
+  // Otherwise written at exit only, which a killed process never reaches. Nothing where NODE_COMPILE_CACHE is not set. The first time it
+  // takes a second in which nothing is answered: not while others wait for this process to be ready.
+  setTimeout(flushCompileCache, COMPILE_CACHE_DELAY_MS).unref();
 }
 
 function readOrExit<C extends ProcessConfig>(options: MainOptions<C>): C {
