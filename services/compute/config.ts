@@ -1,8 +1,8 @@
 import { availableParallelism } from "node:os";
 import { type ConfigReader, type Environment, readConfig, REQUIRED } from "../common/config/config.ts";
 import { type ProcessConfig, readProcessConfig } from "../common/config/process.ts";
-import { isImageReference } from "./instances/image-reference.ts";
-import { parseRange } from "./network/cidr.ts";
+import { isImageReference } from "../common/engine/image-reference.ts";
+import { parseRange } from "../common/network/cidr.ts";
 import type { PlacementRules } from "./placement/candidate.ts";
 
 export interface ComputeConfig extends ProcessConfig {

@@ -5,7 +5,7 @@ import type { StoreHandle } from "../common/store/store.ts";
 import type { ComputeConfig } from "./config.ts";
 import type { HostTools } from "./host-tools.ts";
 import type { InstanceCatalog } from "./instances/catalog.ts";
-import type { Mutex } from "./instances/mutex.ts";
+import type { Mutex } from "../common/rpc/handlers/mutex.ts";
 import type { UsageSampler } from "./observe/usage/usage-sampler.ts";
 import type { HostCatalog } from "./placement/host-catalog.ts";
 import type { StreamContext } from "./streams/context.ts";

@@ -23,7 +23,7 @@ import type { HostTools } from "./host-tools.ts";
 import { InnerEngineClient } from "./inner-engine/client.ts";
 import { TlsStore } from "./inner-engine/tls-store.ts";
 import { InstanceCatalog } from "./instances/catalog.ts";
-import { Mutex } from "./instances/mutex.ts";
+import { Mutex } from "../common/rpc/handlers/mutex.ts";
 import { computeJobs } from "./jobs/index.ts";
 import { computeKinds, projectKind } from "./kinds.ts";
 import { HostNetwork } from "./network/host-network.ts";

@@ -5,7 +5,7 @@ import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { InstanceSpec } from "../../proto/gen/gantry/compute/v1/instance.ts";
 import { withDefaults } from "../../services/compute/instances/defaults.ts";
-import { formatIpv4, parseRange } from "../../services/compute/network/cidr.ts";
+import { formatIpv4, parseRange } from "../../services/common/network/cidr.ts";
 import { BUSYBOX, DIND, SLEEP, TestCompute } from "../services/compute/support/compute.ts";
 import { inspectNetwork } from "./instance/network.ts";
 import { cpuMsOf } from "./instance/cpu.ts";

@@ -1,6 +1,6 @@
 import type { Instance } from "../../../proto/gen/gantry/compute/v1/instance.ts";
 import { instanceKind } from "../kinds.ts";
-import { RecordCatalog } from "./record-catalog.ts";
+import { RecordCatalog } from "../../common/store/record-catalog.ts";
 
 /** Every instance of the realm, for placement, addresses and the reconciler. */
 export class InstanceCatalog extends RecordCatalog<Instance> {

@@ -15,7 +15,7 @@ import { parseSelector } from "../../common/names/selector.ts";
 import { Violations } from "../../common/names/violations.ts";
 import { checkEnv, checkWords } from "./check-words.ts";
 import { durationMs } from "./duration.ts";
-import { isImageReference } from "./image-reference.ts";
+import { isImageReference } from "../../common/engine/image-reference.ts";
 import * as limit from "./limits.ts";
 
 const HOSTNAME = /^[a-zA-Z0-9]([-a-zA-Z0-9.]*[a-zA-Z0-9])?$/;

@@ -1,5 +1,5 @@
 import { resourceExhausted } from "../../common/errors/errors.ts";
-import { contains, formatIpv4, parseIpv4, type Range, sizeOf } from "./cidr.ts";
+import { contains, formatIpv4, parseIpv4, type Range, sizeOf } from "../../common/network/cidr.ts";
 
 /** Network address, and the gateway. */
 const RESERVED_AT_BEGIN = 2;

@@ -1,5 +1,5 @@
 import { AddressPool } from "./address-pool.ts";
-import { formatRange } from "./cidr.ts";
+import { formatRange } from "../../common/network/cidr.ts";
 import type { RealmNetwork, RealmNetworkState } from "./realm-network.ts";
 
 /** The realm's network on this host, with its addresses. */

@@ -5,8 +5,17 @@ import { isEngineStatus } from "../../common/engine/errors.ts";
 import { KIND_NETWORK, LABEL_KIND, LABEL_NAME } from "../../common/engine/labels.ts";
 import { networkFromInspect } from "../../common/engine/state.ts";
 import { failedPrecondition } from "../../common/errors/errors.ts";
-import { contains, formatIpv4, formatRange, freeRanges, parseIpv4, parseRange, type Range, sizeOf } from "./cidr.ts";
-import { hostRoutes } from "./host-routes.ts";
+import {
+  contains,
+  formatIpv4,
+  formatRange,
+  freeRanges,
+  parseIpv4,
+  parseRange,
+  type Range,
+  sizeOf,
+} from "../../common/network/cidr.ts";
+import { hostRoutes } from "../../common/network/host-routes.ts";
 
 /** Where ranges for the realm's network and for networks inside inner engines are looked for. */
 const NETWORK_SPACE: Range = { first: parseIpv4("10.200.0.0")!, prefix: 14 };

@@ -1,6 +1,6 @@
 import type { Host } from "../../../proto/gen/gantry/compute/v1/host.ts";
 import type { InstanceCatalog } from "../instances/catalog.ts";
-import { RecordCatalog } from "../instances/record-catalog.ts";
+import { RecordCatalog } from "../../common/store/record-catalog.ts";
 import { hostKind } from "../kinds.ts";
 import { type Candidate, hostId } from "./candidate.ts";
 

@@ -4,9 +4,9 @@ import { INSTANCE } from "../../common/names/resource-names.ts";
 import { Violations } from "../../common/names/violations.ts";
 import { unary } from "../../common/rpc/wrappers.ts";
 import type { ComputeContext } from "../context.ts";
-import { onName } from "./access.ts";
+import { onName } from "../../common/rpc/handlers/access.ts";
 import { needState, submitVerb, type VerbOptions } from "./instance-verb.ts";
-import { checkRequestId } from "./request-key.ts";
+import { checkRequestId } from "../../common/rpc/handlers/request-key.ts";
 
 export interface PowerChange {
   verb: VerbOptions["verb"];

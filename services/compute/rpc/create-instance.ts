@@ -10,17 +10,17 @@ import type { CallContext } from "../../common/rpc/call.ts";
 import { unary } from "../../common/rpc/wrappers.ts";
 import type { Transaction } from "../../common/store/api.ts";
 import type { ComputeContext } from "../context.ts";
-import { imageProblem } from "../instances/check-image.ts";
+import { imageProblem } from "../../common/engine/image-problem.ts";
 import { checkSpec } from "../instances/check-spec.ts";
 import { withDefaults } from "../instances/defaults.ts";
 import { redacted } from "../instances/redact.ts";
 import { instanceKind, projectKind } from "../kinds.ts";
 import { checkDemand } from "../placement/check-demand.ts";
 import { place } from "../placement/place.ts";
-import { onParent } from "./access.ts";
-import { checkMeta } from "./check-meta.ts";
+import { onParent } from "../../common/rpc/handlers/access.ts";
+import { checkMeta } from "../../common/rpc/handlers/check-meta.ts";
 import { needProject } from "./project-rules.ts";
-import { checkRequestId, requestKey } from "./request-key.ts";
+import { checkRequestId, requestKey } from "../../common/rpc/handlers/request-key.ts";
 
 export function createInstance(compute: ComputeContext) {
   return unary<CreateInstanceRequest, Operation>({

@@ -6,12 +6,12 @@ import { Violations } from "../../common/names/violations.ts";
 import { unary } from "../../common/rpc/wrappers.ts";
 import type { ComputeContext } from "../context.ts";
 import { mirrorKind } from "../kinds.ts";
-import { onParent } from "./access.ts";
-import { checkMeta } from "./check-meta.ts";
+import { onParent } from "../../common/rpc/handlers/access.ts";
+import { checkMeta } from "../../common/rpc/handlers/check-meta.ts";
 import { checkMirrorSpec } from "./mirror-rules.ts";
 import { needProject } from "./project-rules.ts";
-import { checkRequestId, requestKey } from "./request-key.ts";
-import { writeOnce } from "./write-once.ts";
+import { checkRequestId, requestKey } from "../../common/rpc/handlers/request-key.ts";
+import { writeOnce } from "../../common/rpc/handlers/write-once.ts";
 
 export function createMirror({ store }: ComputeContext) {
   return unary<CreateMirrorRequest, Mirror>({

@@ -5,10 +5,10 @@ import { Violations } from "../../common/names/violations.ts";
 import { unary } from "../../common/rpc/wrappers.ts";
 import type { ComputeContext } from "../context.ts";
 import { projectKind } from "../kinds.ts";
-import { checkMeta } from "./check-meta.ts";
+import { checkMeta } from "../../common/rpc/handlers/check-meta.ts";
 import { checkProjectSpec } from "./project-rules.ts";
-import { checkRequestId, requestKey } from "./request-key.ts";
-import { writeOnce } from "./write-once.ts";
+import { checkRequestId, requestKey } from "../../common/rpc/handlers/request-key.ts";
+import { writeOnce } from "../../common/rpc/handlers/write-once.ts";
 
 export function createProject({ store }: ComputeContext) {
   return unary<CreateProjectRequest, Project>({

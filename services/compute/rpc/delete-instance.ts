@@ -8,8 +8,8 @@ import { Violations } from "../../common/names/violations.ts";
 import { unary } from "../../common/rpc/wrappers.ts";
 import type { ComputeContext } from "../context.ts";
 import { instanceKind } from "../kinds.ts";
-import { onName } from "./access.ts";
-import { checkRequestId, requestKey } from "./request-key.ts";
+import { onName } from "../../common/rpc/handlers/access.ts";
+import { checkRequestId, requestKey } from "../../common/rpc/handlers/request-key.ts";
 
 export function deleteInstance({ operations }: ComputeContext) {
   return unary<DeleteInstanceRequest, Operation>({

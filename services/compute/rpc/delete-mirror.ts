@@ -5,7 +5,7 @@ import { MIRROR } from "../../common/names/resource-names.ts";
 import { unary } from "../../common/rpc/wrappers.ts";
 import type { ComputeContext } from "../context.ts";
 import { mirrorKind } from "../kinds.ts";
-import { onName } from "./access.ts";
+import { onName } from "../../common/rpc/handlers/access.ts";
 
 export function deleteMirror({ store }: ComputeContext) {
   return unary<DeleteMirrorRequest, Empty>({

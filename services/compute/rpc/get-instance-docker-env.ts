@@ -10,7 +10,7 @@ import { unary } from "../../common/rpc/wrappers.ts";
 import type { ComputeContext } from "../context.ts";
 import { hasInnerEngine } from "../instances/defaults.ts";
 import { instanceKind } from "../kinds.ts";
-import { onName } from "./access.ts";
+import { onName } from "../../common/rpc/handlers/access.ts";
 import { needState } from "./instance-verb.ts";
 
 const STATES = [InstanceState.INSTANCE_STATE_STARTING, InstanceState.INSTANCE_STATE_RUNNING];

@@ -5,7 +5,7 @@ import { unary } from "../../common/rpc/wrappers.ts";
 import type { ComputeContext } from "../context.ts";
 import { shownTo } from "../instances/redact.ts";
 import { instanceKind } from "../kinds.ts";
-import { onName } from "./access.ts";
+import { onName } from "../../common/rpc/handlers/access.ts";
 
 export function getInstance({ store }: ComputeContext) {
   return unary<GetInstanceRequest, Instance>({

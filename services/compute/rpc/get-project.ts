@@ -4,7 +4,7 @@ import { PROJECT } from "../../common/names/resource-names.ts";
 import { unary } from "../../common/rpc/wrappers.ts";
 import type { ComputeContext } from "../context.ts";
 import { projectKind } from "../kinds.ts";
-import { onName } from "./access.ts";
+import { onName } from "../../common/rpc/handlers/access.ts";
 
 export function getProject({ store }: ComputeContext) {
   return unary<GetProjectRequest, Project>({

@@ -10,7 +10,7 @@ import type { ComputeContext } from "../context.ts";
 import { mutableFields } from "../jobs/context.ts";
 import { instanceKind } from "../kinds.ts";
 import { beingDeleted } from "./project-rules.ts";
-import { requestKey } from "./request-key.ts";
+import { requestKey } from "../../common/rpc/handlers/request-key.ts";
 
 export interface VerbOptions {
   /** As in OperationMetadata.verb; its job is `<verb>-instance`. */

@@ -2,7 +2,7 @@ import type { ListHostsRequest, ListHostsResponse } from "../../../proto/gen/gan
 import { unary } from "../../common/rpc/wrappers.ts";
 import type { ComputeContext } from "../context.ts";
 import { hostKind } from "../kinds.ts";
-import { optionsOf } from "./list.ts";
+import { optionsOf } from "../../common/rpc/handlers/list.ts";
 
 export function listHosts({ store }: Pick<ComputeContext, "store">) {
   return unary<ListHostsRequest, ListHostsResponse>({

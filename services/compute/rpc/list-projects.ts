@@ -2,7 +2,7 @@ import type { ListProjectsRequest, ListProjectsResponse } from "../../../proto/g
 import { unary } from "../../common/rpc/wrappers.ts";
 import type { ComputeContext } from "../context.ts";
 import { projectKind } from "../kinds.ts";
-import { listProjectsOf } from "./list.ts";
+import { listProjectsOf } from "../../common/rpc/handlers/list.ts";
 
 export function listProjects({ store }: ComputeContext) {
   return unary<ListProjectsRequest, ListProjectsResponse>({

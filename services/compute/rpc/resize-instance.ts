@@ -10,9 +10,9 @@ import { checkPids, checkSize } from "../instances/check-spec.ts";
 import { CPU_MILLIS_MIN, MEMORY_BYTES_MIN } from "../instances/limits.ts";
 import { freeOf } from "../placement/candidate.ts";
 import { checkSizes } from "../placement/check-demand.ts";
-import { onName } from "./access.ts";
+import { onName } from "../../common/rpc/handlers/access.ts";
 import { needState, submitVerb } from "./instance-verb.ts";
-import { checkRequestId } from "./request-key.ts";
+import { checkRequestId } from "../../common/rpc/handlers/request-key.ts";
 
 const STATES = [
   InstanceState.INSTANCE_STATE_STARTING,

@@ -6,9 +6,9 @@ import { Violations } from "../../common/names/violations.ts";
 import { unary } from "../../common/rpc/wrappers.ts";
 import type { ComputeContext } from "../context.ts";
 import { checkTimeout } from "../instances/check-spec.ts";
-import { onName } from "./access.ts";
+import { onName } from "../../common/rpc/handlers/access.ts";
 import { needState, submitVerb } from "./instance-verb.ts";
-import { checkRequestId } from "./request-key.ts";
+import { checkRequestId } from "../../common/rpc/handlers/request-key.ts";
 
 /** Stopping what does not run is well done already: it also keeps it from being started again. */
 const STATES = [

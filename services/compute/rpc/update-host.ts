@@ -4,7 +4,7 @@ import { HOST, parseName } from "../../common/names/resource-names.ts";
 import { unary } from "../../common/rpc/wrappers.ts";
 import type { ComputeContext } from "../context.ts";
 import { hostKind } from "../kinds.ts";
-import { updateRecord } from "./update-record.ts";
+import { updateRecord } from "../../common/rpc/handlers/update-record.ts";
 
 const MUTABLE = ["meta.labels", "meta.annotations", "spec.unschedulable"];
 

@@ -7,10 +7,10 @@ import { Violations } from "../../common/names/violations.ts";
 import { unary } from "../../common/rpc/wrappers.ts";
 import type { ComputeContext } from "../context.ts";
 import { checkMutable } from "../instances/check-update.ts";
-import { onName } from "./access.ts";
-import { checkMeta } from "./check-meta.ts";
+import { onName } from "../../common/rpc/handlers/access.ts";
+import { checkMeta } from "../../common/rpc/handlers/check-meta.ts";
 import { submitVerb } from "./instance-verb.ts";
-import { checkRequestId } from "./request-key.ts";
+import { checkRequestId } from "../../common/rpc/handlers/request-key.ts";
 
 const MUTABLE = ["meta.labels", "meta.annotations", "spec.restart_policy", "spec.stop_timeout"];
 

@@ -4,9 +4,9 @@ import { MIRROR } from "../../common/names/resource-names.ts";
 import { unary } from "../../common/rpc/wrappers.ts";
 import type { ComputeContext } from "../context.ts";
 import { mirrorKind } from "../kinds.ts";
-import { onName } from "./access.ts";
+import { onName } from "../../common/rpc/handlers/access.ts";
 import { checkMirrorSpec } from "./mirror-rules.ts";
-import { updateRecord } from "./update-record.ts";
+import { updateRecord } from "../../common/rpc/handlers/update-record.ts";
 
 const MUTABLE = ["meta.labels", "meta.annotations", "spec.selectors", "spec.display_name"];
 

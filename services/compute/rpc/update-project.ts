@@ -5,7 +5,7 @@ import { unary } from "../../common/rpc/wrappers.ts";
 import type { ComputeContext } from "../context.ts";
 import { projectKind } from "../kinds.ts";
 import { checkProjectSpec } from "./project-rules.ts";
-import { updateRecord } from "./update-record.ts";
+import { updateRecord } from "../../common/rpc/handlers/update-record.ts";
 
 const MUTABLE = ["meta.labels", "meta.annotations", "spec.display_name", "spec.instances_max"];
 

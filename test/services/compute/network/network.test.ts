@@ -9,8 +9,8 @@ import {
   overlaps,
   parseIpv4,
   parseRange,
-} from "../../../../services/compute/network/cidr.ts";
-import { parseRoutes } from "../../../../services/compute/network/host-routes.ts";
+} from "../../../../services/common/network/cidr.ts";
+import { parseRoutes } from "../../../../services/common/network/host-routes.ts";
 
 test("addresses and ranges", () => {
   for (const text of ["0.0.0.0", "10.200.1.7", "255.255.255.255"]) assert.equal(formatIpv4(parseIpv4(text)!), text);

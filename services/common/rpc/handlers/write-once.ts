@@ -1,4 +1,4 @@
-import { type CommitOptions, DuplicateRequest, type Store, type Transaction } from "../../common/store/api.ts";
+import { type CommitOptions, DuplicateRequest, type Store, type Transaction } from "../../store/api.ts";
 
 /**
  * A write without an operation that a request id makes repeatable: the repeat gets what the name stands for now. `value` is what is

@@ -1,4 +1,4 @@
-import { resourceExhausted } from "../../common/errors/errors.ts";
+import { resourceExhausted } from "../../errors/errors.ts";
 
 /** One after the other, in the order in which they came. */
 export class Mutex {

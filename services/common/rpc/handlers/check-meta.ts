@@ -1,6 +1,6 @@
-import type { Meta } from "../../../proto/gen/gantry/common/v1/meta.ts";
-import { checkAnnotations, checkLabels } from "../../common/names/labels.ts";
-import type { Violations } from "../../common/names/violations.ts";
+import type { Meta } from "../../../../proto/gen/gantry/common/v1/meta.ts";
+import { checkAnnotations, checkLabels } from "../../names/labels.ts";
+import type { Violations } from "../../names/violations.ts";
 
 /** What a client may write of a resource's meta; `path` is that of the resource. */
 export function checkMeta(found: Violations, path: string, meta: Meta | undefined): void {

@@ -1,5 +1,5 @@
-import type { Violations } from "../../common/names/violations.ts";
-import type { CallContext } from "../../common/rpc/call.ts";
+import type { Violations } from "../../names/violations.ts";
+import type { CallContext } from "../call.ts";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 

@@ -1,5 +1,5 @@
-import type { Access, ProjectRole } from "../../common/auth/principal.ts";
-import { matchName, parseName, PROJECT } from "../../common/names/resource-names.ts";
+import type { Access, ProjectRole } from "../../auth/principal.ts";
+import { matchName, parseName, PROJECT } from "../../names/resource-names.ts";
 
 /** For a name of this pattern: INVALID_ARGUMENT before anything else when it is none. */
 export function onName(pattern: string, name: string, role: ProjectRole, field = "name"): Access {

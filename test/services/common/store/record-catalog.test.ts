@@ -4,8 +4,8 @@ import type { StoreHandle } from "../../../../services/common/store/store.ts";
 import { InstanceCatalog } from "../../../../services/compute/instances/catalog.ts";
 import type { TestRedis } from "../../../support/redis.ts";
 import { startRedis } from "../../../support/redis.ts";
-import type { TestFolder } from "../../common/store/support.ts";
-import { eventually, instance, instances, nameOf, open, tempFolder } from "../../common/store/support.ts";
+import type { TestFolder } from "./support.ts";
+import { eventually, instance, instances, nameOf, open, tempFolder } from "./support.ts";
 
 let redis: TestRedis;
 let folder: TestFolder;

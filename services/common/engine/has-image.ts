@@ -1,4 +1,4 @@
-import type { ImageState } from "../../common/engine/state.ts";
+import type { ImageState } from "./state.ts";
 import { familiarReference } from "./image-reference.ts";
 
 /** Whether one of the images goes by the reference (tag, digest or id). */

@@ -1,8 +1,8 @@
-import { checkEtag } from "../../common/names/etag.ts";
-import { applyMask, checkMask } from "../../common/names/field-mask.ts";
-import { Violations } from "../../common/names/violations.ts";
-import type { CallContext } from "../../common/rpc/call.ts";
-import type { Kind, Resource, Store } from "../../common/store/api.ts";
+import { checkEtag } from "../../names/etag.ts";
+import { applyMask, checkMask } from "../../names/field-mask.ts";
+import { Violations } from "../../names/violations.ts";
+import type { CallContext } from "../call.ts";
+import type { Kind, Resource, Store } from "../../store/api.ts";
 import { checkMeta } from "./check-meta.ts";
 import { checkRequestId, requestKey } from "./request-key.ts";
 import { writeOnce } from "./write-once.ts";

@@ -1,5 +1,5 @@
-import type { Kind, Resource } from "../../common/store/api.ts";
-import type { StoreHandle } from "../../common/store/store.ts";
+import type { Kind, Resource } from "./api.ts";
+import type { StoreHandle } from "./store.ts";
 
 /** Deletions remembered: what is read or written at the same moment comes a moment later, not thousands of deletions later. */
 const DELETIONS_MAX = 1_000;

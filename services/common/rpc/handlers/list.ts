@@ -1,12 +1,11 @@
-import { visibleProjects } from "../../common/auth/principal.ts";
-import { invalidArgument } from "../../common/errors/errors.ts";
-import { coercePageSize } from "../../common/names/page-size.ts";
-import { parseSelector } from "../../common/names/selector.ts";
-import type { CallContext } from "../../common/rpc/call.ts";
-import type { Kind, ListOptions, Page, Resource } from "../../common/store/api.ts";
-import { formatPageToken, type ListFilter, parsePageToken } from "../../common/store/records/page-token.ts";
-import type { StoreHandle } from "../../common/store/store.ts";
-import { projectKind } from "../kinds.ts";
+import { visibleProjects } from "../../auth/principal.ts";
+import { invalidArgument } from "../../errors/errors.ts";
+import { coercePageSize } from "../../names/page-size.ts";
+import { parseSelector } from "../../names/selector.ts";
+import type { CallContext } from "../call.ts";
+import type { Kind, ListOptions, Page, Resource } from "../../store/api.ts";
+import { formatPageToken, type ListFilter, parsePageToken } from "../../store/records/page-token.ts";
+import type { StoreHandle } from "../../store/store.ts";
 
 interface ListRequest {
   pageSize: number;
@@ -19,20 +18,23 @@ const PROJECTS_READ_MAX = 100;
 /** A page that has this much takes no further project: the store's own pages are at most as large, and both fit into a message. */
 const PAGE_BYTES_MAX = 1024 * 1024;
 
-/** A page of what a parent has (`projects/<p>`, or `projects/-` for all the caller may see). NOT_FOUND when there is no such project. */
+/**
+ * A page of what a parent has (`projects/<p>`, or `projects/-` for all the caller may see). NOT_FOUND when there is no such project, which
+ * `needProject` tells.
+ */
 export async function listIn<T extends Resource>(
   store: StoreHandle,
   kind: Kind<T>,
   collection: string,
   request: ListRequest & { parent: string },
   call: CallContext,
+  needProject: (name: string) => Promise<unknown>,
 ): Promise<Page<T>> {
   const visible = visibleProjects(call.principal);
   if (request.parent !== "projects/-") {
-    const [page] = await Promise.all([
-      store.list(kind, optionsOf(request, `${request.parent}/${collection}/`)),
-      store.need(projectKind, request.parent),
-    ]);
+    const page = await store.list(kind, optionsOf(request, `${request.parent}/${collection}/`));
+    // What is in a project tells that it is there.
+    if (page.items.length === 0) await needProject(request.parent);
     return page;
   }
   if (visible === "all") return store.list(kind, optionsOf(request, "projects/"));
