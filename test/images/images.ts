@@ -1,5 +1,6 @@
 import { ensureImage } from "../../deploy/local/images/ensure-image.ts";
-import { busyboxImage, dindImage, type ImageRecipe } from "../../deploy/local/images/recipes.ts";
+import type { ImageRecipe } from "../../deploy/local/images/recipe.ts";
+import { busyboxImage, dindImage, node1202Image, node1203Image } from "../../deploy/local/images/recipes.ts";
 import { Engine } from "../../services/common/engine/engine.ts";
 import { testConfig } from "../support/config.ts";
 
@@ -7,10 +8,18 @@ import { testConfig } from "../support/config.ts";
 export const BUSYBOX = "gantry-test/busybox:latest";
 /** A Docker engine in a container, as docker:dind; to be run privileged. */
 export const DIND = "gantry-test/dind:latest";
+/** A Kubernetes node to kind's contract, and one of a later version of the same minor. */
+export const NODE = "gantry-test/node:v1.20.2";
+export const NODE_NEXT = "gantry-test/node:v1.20.3";
 
-export type TestImage = typeof BUSYBOX | typeof DIND;
+export type TestImage = typeof BUSYBOX | typeof DIND | typeof NODE | typeof NODE_NEXT;
 
-const RECIPES: Record<TestImage, ImageRecipe> = { [BUSYBOX]: busyboxImage, [DIND]: dindImage };
+const RECIPES: Record<TestImage, ImageRecipe> = {
+  [BUSYBOX]: busyboxImage,
+  [DIND]: dindImage,
+  [NODE]: node1202Image,
+  [NODE_NEXT]: node1203Image,
+};
 
 /** Has the images on an engine: the official ones where a registry answers, else made from distribution packages. */
 export async function provideImages(socketPath: string, images: readonly TestImage[]): Promise<void> {

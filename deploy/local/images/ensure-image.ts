@@ -4,7 +4,7 @@ import { Writable } from "node:stream";
 import { findImage, pullImage } from "../../../services/common/engine/api/images.ts";
 import type { Engine } from "../../../services/common/engine/engine.ts";
 import { imageArchive } from "./image-archive.ts";
-import type { ImageRecipe } from "./recipes.ts";
+import type { ImageRecipe } from "./recipe.ts";
 
 /** A registry that does not answer in this time counts as absent while nothing was received. */
 const PULL_TIMEOUT_MS = 300_000;

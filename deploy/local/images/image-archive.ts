@@ -1,14 +1,12 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { arch } from "node:os";
 import { join } from "node:path";
 import { readOsRelease } from "../packages/os-release.ts";
 import { withFileLock } from "../process/file-lock.ts";
-import type { ImageRecipe } from "./recipes.ts";
-import { buildRootfs } from "./rootfs.ts";
+import type { ImageRecipe } from "./recipe.ts";
 
-const BUILD_WAIT_MS = 600_000;
 const HASH_CHARS = 16;
 
 /**
@@ -23,12 +21,13 @@ export async function imageArchive(
   const target = join(cacheDir, `${recipe.name}-${await recipeHash(recipe)}.tar`);
   if (existsSync(target)) return target;
   await mkdir(cacheDir, { recursive: true });
-  return withFileLock(join(cacheDir, `${recipe.name}.lock`), BUILD_WAIT_MS, async () => {
+  return withFileLock(join(cacheDir, `${recipe.name}.lock`), recipe.makeTimeoutMs, async () => {
     if (existsSync(target)) return target;
+    await removeUnfinished(cacheDir, `${recipe.name}-build-`);
     say(`making the ${recipe.name} image from distribution packages (once)`);
     const work = await mkdtemp(join(cacheDir, `${recipe.name}-build-`));
     try {
-      await buildRootfs(recipe, work, join(work, "rootfs.tar"));
+      await recipe.make({ dir: work, cacheDir, target: join(work, "rootfs.tar"), say });
       await rename(join(work, "rootfs.tar"), target);
     } finally {
       await rm(work, { recursive: true, force: true });
@@ -37,12 +36,27 @@ export async function imageArchive(
   });
 }
 
-/** What decides the content of an image: the code that makes it, beside the distribution it is made from. */
-const SOURCES = ["recipes.ts", "rootfs.ts", "dind-entrypoint.sh", "../packages/sources.ts", "../packages/unpack.ts"];
+/** What a process left that died while it held the lock. */
+async function removeUnfinished(cacheDir: string, prefix: string): Promise<void> {
+  for (const name of await readdir(cacheDir)) {
+    if (name.startsWith(prefix)) await rm(join(cacheDir, name), { recursive: true, force: true });
+  }
+}
 
 async function recipeHash(recipe: ImageRecipe): Promise<string> {
   const os = readOsRelease();
   const hash = createHash("sha256").update([recipe.name, os.id, os.versionId, arch()].join("\0"));
-  for (const source of SOURCES) hash.update(await readFile(join(import.meta.dirname, source)));
+  for (const source of recipe.sources) {
+    for (const file of await filesOf(source)) hash.update(await readFile(file));
+  }
   return hash.digest("hex").slice(0, HASH_CHARS);
+}
+
+async function filesOf(path: string): Promise<string[]> {
+  if ((await stat(path)).isFile()) return [path];
+  const entries = await readdir(path, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
 }

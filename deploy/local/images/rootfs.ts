@@ -1,6 +1,6 @@
-import { copyFile, mkdir, rm, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { openPrivateApt } from "../packages/apt.ts";
+import { openPrivateApt, type PrivateApt } from "../packages/apt.ts";
 import { isDebianFamily, readOsRelease } from "../packages/os-release.ts";
 import { downloadWithDependencies, unpack } from "../packages/unpack.ts";
 import { runCommand } from "../process/run-command.ts";
@@ -24,8 +24,14 @@ export async function buildRootfs(recipe: RootfsRecipe, workDir: string, target:
     );
   }
   const apt = await openPrivateApt(join(workDir, "apt"), os, "empty");
-  const files = await downloadWithDependencies(apt, recipe.packages);
   const root = join(workDir, "root");
+  await layOutRootfs(apt, recipe, root);
+  await packTar(root, target);
+}
+
+/** Lays the packages out below `root`, which is emptied first, and finishes them. */
+export async function layOutRootfs(apt: PrivateApt, recipe: RootfsRecipe, root: string): Promise<void> {
+  const files = await downloadWithDependencies(apt, recipe.packages);
   await rm(root, { recursive: true, force: true });
   await mkdir(root, { recursive: true });
   await unpack(
@@ -35,6 +41,9 @@ export async function buildRootfs(recipe: RootfsRecipe, workDir: string, target:
   );
   await layOutBasics(root);
   await recipe.finish(root);
+}
+
+export async function packTar(root: string, target: string): Promise<void> {
   await runCommand("tar", ["-C", root, "--numeric-owner", "--owner=0", "--group=0", "-cf", target, "."], {
     timeoutMs: TAR_TIMEOUT_MS,
   });
@@ -44,7 +53,8 @@ async function layOutBasics(root: string): Promise<void> {
   for (const folder of ["dev", "proc", "sys", "run", "root", "etc", "var/lib", "var/tmp"]) {
     await mkdir(join(root, folder), { recursive: true });
   }
-  await mkdir(join(root, "tmp"), { recursive: true, mode: 0o1777 });
+  await mkdir(join(root, "tmp"), { recursive: true });
+  await chmod(join(root, "tmp"), 0o1777);
   await copyFile("/etc/os-release", join(root, "etc/os-release"));
   await writeFile(
     join(root, "etc/passwd"),

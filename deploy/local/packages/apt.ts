@@ -3,7 +3,13 @@ import { join } from "node:path";
 import { CommandError, runCommand } from "../process/run-command.ts";
 import { waitUntil } from "../process/wait-until.ts";
 import type { OsRelease } from "./os-release.ts";
-import { chooseSources, type PackageSource, parseIndexTargets, renderPreferences, renderSources } from "./sources.ts";
+import {
+  type PackageSource,
+  parseIndexTargets,
+  renderSources,
+  type SourceSelection,
+  sourcesWithEngine,
+} from "./sources.ts";
 
 const UPDATE_TIMEOUT_MS = 300_000;
 const INSTALL_TIMEOUT_MS = 900_000;
@@ -17,11 +23,17 @@ const ENVIRONMENT = { DEBIAN_FRONTEND: "noninteractive", LC_ALL: "C.UTF-8" };
  * make a root file system. One user at a time per `dir`.
  */
 export interface PrivateApt {
-  run(args: readonly string[], timeoutMs?: number): Promise<string>;
+  run(args: readonly string[], options?: { timeoutMs?: number; cwd?: string }): Promise<string>;
   archives: string;
 }
 
-export async function openPrivateApt(dir: string, os: OsRelease, status: "machine" | "empty"): Promise<PrivateApt> {
+export async function openPrivateApt(
+  dir: string,
+  os: OsRelease,
+  status: "machine" | "empty",
+  select: (os: OsRelease, configured: readonly PackageSource[]) => SourceSelection = sourcesWithEngine,
+): Promise<PrivateApt> {
+  const { choices, preferences } = select(os, await machineSources());
   const archives = join(dir, "archives");
   for (const folder of ["lists/partial", "archives/partial"]) mkdirSync(join(dir, folder), { recursive: true });
   const file = (name: string, text: string): string => {
@@ -31,7 +43,7 @@ export async function openPrivateApt(dir: string, os: OsRelease, status: "machin
   const settings: [string, string][] = [
     ["Dir::Etc::sourcelist", join(dir, "sources.list")],
     ["Dir::Etc::sourceparts", "/dev/null"],
-    ["Dir::Etc::preferences", file("preferences", renderPreferences(os))],
+    ["Dir::Etc::preferences", file("preferences", preferences)],
     ["Dir::Etc::preferencesparts", "/dev/null"],
     ["Dir::State::lists", join(dir, "lists")],
     ["Dir::Cache::archives", archives],
@@ -44,11 +56,11 @@ export async function openPrivateApt(dir: string, os: OsRelease, status: "machin
     ...(status === "empty" ? [["Dir::State::status", file("status", "")] as [string, string]] : []),
   ];
   const config = file("apt.conf", settings.map(([key, value]) => `${key} "${value}";\n`).join(""));
-  const run = (args: readonly string[], timeoutMs = INSTALL_TIMEOUT_MS): Promise<string> =>
-    apt(args, timeoutMs, { APT_CONFIG: config });
-  await updateFromBest(chooseSources(os, await machineSources()), async (sources) => {
+  const run: PrivateApt["run"] = (args, { timeoutMs = INSTALL_TIMEOUT_MS, cwd } = {}) =>
+    apt(args, timeoutMs, { APT_CONFIG: config }, cwd);
+  await updateFromBest(choices, async (sources) => {
     file("sources.list", renderSources(os, sources));
-    await run(["update"], UPDATE_TIMEOUT_MS);
+    await run(["update"], { timeoutMs: UPDATE_TIMEOUT_MS });
   });
   return { run, archives };
 }
@@ -93,13 +105,17 @@ async function machineSources(): Promise<PackageSource[]> {
   return list();
 }
 
-async function apt(args: readonly string[], timeoutMs: number, env: NodeJS.ProcessEnv): Promise<string> {
+async function apt(args: readonly string[], timeoutMs: number, env: NodeJS.ProcessEnv, cwd?: string): Promise<string> {
   // The lock of the package lists has no waiting of its own.
   return waitUntil(
     async () => {
       try {
         return {
-          output: await runCommand("apt-get", [...COMMON, ...args], { timeoutMs, env: { ...ENVIRONMENT, ...env } }),
+          output: await runCommand("apt-get", [...COMMON, ...args], {
+            timeoutMs,
+            env: { ...ENVIRONMENT, ...env },
+            ...(cwd === undefined ? {} : { cwd }),
+          }),
         };
       } catch (error) {
         if (error instanceof CommandError && /Could not get lock|is held by process/.test(error.stderr))

@@ -5,6 +5,16 @@ export interface PackageSource {
   uri: string;
   suite: string;
   component: string;
+  /** Source packages instead of those to install. */
+  source?: boolean;
+}
+
+/** Where a private apt takes packages from. */
+export interface SourceSelection {
+  /** The choices to try, best first. */
+  choices: PackageSource[][];
+  /** Text of apt's preferences. */
+  preferences: string;
 }
 
 /**
@@ -49,10 +59,17 @@ export function chooseSources(os: OsRelease, configured: readonly PackageSource[
   return newer.map((_, index) => [...own, ...newer.slice(0, newer.length - index)]);
 }
 
+/** The machine's own release, and from newer ones the engine alone. */
+export function sourcesWithEngine(os: OsRelease, configured: readonly PackageSource[]): SourceSelection {
+  return { choices: chooseSources(os, configured), preferences: renderPreferences(os) };
+}
+
 export function renderSources(os: OsRelease, sources: readonly PackageSource[]): string {
   const keyring = KEYRINGS[os.id];
   const option = keyring && existsSync(keyring) ? `[signed-by=${keyring}] ` : "";
-  return sources.map(({ uri, suite, component }) => `deb ${option}${uri} ${suite} ${component}\n`).join("");
+  return sources
+    .map(({ uri, suite, component, source }) => `${source ? "deb-src" : "deb"} ${option}${uri} ${suite} ${component}\n`)
+    .join("");
 }
 
 export function renderPreferences(os: OsRelease): string {

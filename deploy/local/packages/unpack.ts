@@ -1,4 +1,5 @@
-import { mkdir, readdir, symlink } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, readdir, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { runCommand } from "../process/run-command.ts";
 import type { PrivateApt } from "./apt.ts";
@@ -21,12 +22,21 @@ export async function downloadOnly(apt: PrivateApt, packages: readonly string[])
 
 /** Lays the files of packages out below `root`; their installation scripts are not run. */
 export async function unpack(apt: PrivateApt, files: readonly string[], root: string): Promise<void> {
-  for (const folder of ["bin", "sbin", "lib", "lib64"]) {
-    await mkdir(join(root, "usr", folder), { recursive: true });
-    // Some packages still ship /bin and /lib: in a merged layout these are links.
-    await symlink(`usr/${folder}`, join(root, folder));
-  }
   for (const file of files) {
     await runCommand("dpkg-deb", ["-x", join(apt.archives, file), root], { timeoutMs: UNPACK_TIMEOUT_MS });
+  }
+  await mergeUsr(root);
+}
+
+/** Some packages still ship /bin and /lib: in a merged layout these are links. */
+async function mergeUsr(root: string): Promise<void> {
+  for (const folder of ["bin", "sbin", "lib", "lib64"]) {
+    const merged = join(root, "usr", folder);
+    await mkdir(merged, { recursive: true });
+    if (existsSync(join(root, folder))) {
+      await runCommand("cp", ["-a", `${join(root, folder)}/.`, merged], { timeoutMs: UNPACK_TIMEOUT_MS });
+      await rm(join(root, folder), { recursive: true });
+    }
+    await symlink(`usr/${folder}`, join(root, folder));
   }
 }
