@@ -9,7 +9,7 @@ import {
 } from "../../../proto/gen/gantry/compute/v1/host.ts";
 import type { Instance } from "../../../proto/gen/gantry/compute/v1/instance.ts";
 import type { ObserverStatus } from "../../common/engine/observer/observer.ts";
-import { setCondition } from "../observe/instance-status.ts";
+import { setCondition } from "../../common/observe/condition.ts";
 import type { Inventory } from "./inventory.ts";
 
 export const CONDITION_HOST_ALIVE = "Alive";

@@ -7,8 +7,9 @@ import { InstanceState, InstanceStatus } from "../../../proto/gen/gantry/compute
 import { idOf } from "../../common/names/resource-names.ts";
 import { acquireLease } from "../../common/redis/lease.ts";
 import type { Fence, Store } from "../../common/store/api.ts";
+import { setCondition } from "../../common/observe/condition.ts";
 import { hostKind, instanceKind } from "../kinds.ts";
-import { CONDITION_CONTAINER_RUNNING, setCondition } from "../observe/instance-status.ts";
+import { CONDITION_CONTAINER_RUNNING } from "../observe/instance-status.ts";
 import { areAlive, HEARTBEAT_INTERVAL_MS } from "./heartbeat.ts";
 import { CONDITION_HOST_ALIVE } from "./host-status.ts";
 

@@ -4,11 +4,12 @@ import type { Any } from "../../../proto/gen/google/protobuf/any.ts";
 import { failedPrecondition, type GantryError } from "../../common/errors/errors.ts";
 import type { Job, Step } from "../../common/jobs/api.ts";
 import type { Transaction } from "../../common/store/api.ts";
+import { setCondition } from "../../common/observe/condition.ts";
 import type { HostTools } from "../host-tools.ts";
 import { hasInnerEngine } from "../instances/defaults.ts";
 import { redacted } from "../instances/redact.ts";
 import { instanceKind } from "../kinds.ts";
-import { setCondition, settledStatus } from "../observe/instance-status.ts";
+import { settledStatus } from "../observe/instance-status.ts";
 import { type InstanceContext, instanceContext, ownInstance } from "./context.ts";
 
 /** Of the condition that tells why the last job on the instance failed. */

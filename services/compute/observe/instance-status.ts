@@ -10,10 +10,8 @@ import { LABEL_LIMITS_VIEW, LIMITS_VIEW_LXCFS } from "../../common/engine/labels
 import type { ContainerState } from "../../common/engine/state.ts";
 import { INNER_ENGINE_PORT } from "../inner-engine/command.ts";
 import { hasInnerEngine } from "../instances/defaults.ts";
-import { clipBytes } from "./clip.ts";
+import { no, setCondition, yes } from "../../common/observe/condition.ts";
 import { CONDITION_CRASH_LOOP, crashLoopCondition } from "./crash-loop.ts";
-
-const CONDITION_MESSAGE_BYTES_MAX = 1024;
 
 export const CONDITION_CONTAINER_RUNNING = "ContainerRunning";
 export const CONDITION_INNER_ENGINE_READY = "InnerEngineReady";
@@ -170,32 +168,6 @@ function addressesOf(instance: Instance, container: ContainerState): NetworkAddr
     .filter((address) => address.ipv4 !== "" || address.ipv6 !== "")
     .map((address) => ({ ...address }))
     .toSorted((a, b) => asked.indexOf(a.network) - asked.indexOf(b.network));
-}
-
-/** `last_transition_time` moves only when `status` does. */
-export function setCondition(
-  conditions: Condition[],
-  condition: Omit<Condition, "lastTransitionTime">,
-  now: Date,
-): void {
-  const at = conditions.findIndex((known) => known.type === condition.type);
-  const known = conditions[at];
-  const since = known?.status === condition.status ? known.lastTransitionTime : now;
-  const next = {
-    ...condition,
-    message: clipBytes(condition.message, CONDITION_MESSAGE_BYTES_MAX),
-    lastTransitionTime: since,
-  };
-  if (at === -1) conditions.push(next);
-  else conditions[at] = next;
-}
-
-function yes(reason: string): Finding["condition"] {
-  return { status: ConditionStatus.CONDITION_STATUS_TRUE, reason, message: "" };
-}
-
-function no(reason: string, message: string): Finding["condition"] {
-  return { status: ConditionStatus.CONDITION_STATUS_FALSE, reason, message };
 }
 
 function failed(reason: string, message: string): Finding {

@@ -10,7 +10,7 @@ import type { StoreHandle } from "../../common/store/store.ts";
 import type { Instance } from "../../../proto/gen/gantry/compute/v1/instance.ts";
 import type { HostTools } from "../host-tools.ts";
 import { instanceKind } from "../kinds.ts";
-import { Backoff } from "./backoff.ts";
+import { Backoff } from "../../common/observe/backoff.ts";
 import { type Correction, difference } from "./difference.ts";
 import { STRAY_GRACE_MS, Strays } from "./strays.ts";
 

@@ -2,7 +2,7 @@ import { readLogs } from "../../common/engine/api/logs.ts";
 import type { ContainerState } from "../../common/engine/state.ts";
 import { failedPrecondition, type GantryError } from "../../common/errors/errors.ts";
 import type { InstanceContext } from "../jobs/context.ts";
-import { clipBytes } from "../observe/clip.ts";
+import { clipBytes } from "../../common/observe/clip.ts";
 import { isCrashLooping } from "../observe/crash-loop.ts";
 
 const OUTPUT_LINES_MAX = 20;

@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 import type { Capability } from "../../../../proto/gen/gantry/compute/v1/host.ts";
 import { removeImage } from "../../../common/engine/api/images.ts";
 import type { Engine } from "../../../common/engine/engine.ts";
-import { clipBytes } from "../../observe/clip.ts";
+import { clipBytes } from "../../../common/observe/clip.ts";
 import type { LimitsView } from "../limits-view.ts";
 import { diskLimit, privileged } from "./engine.ts";
 import { brNetfilter, btrfs, ipvs, lxcfs, nftables, overlay, vxlan, wireguard } from "./kernel.ts";

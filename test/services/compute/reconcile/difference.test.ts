@@ -7,7 +7,7 @@ import {
   RestartPolicy,
 } from "../../../../proto/gen/gantry/compute/v1/instance.ts";
 import { type ContainerState, UNDETAILED } from "../../../../services/common/engine/state.ts";
-import { Backoff } from "../../../../services/compute/reconcile/backoff.ts";
+import { Backoff } from "../../../../services/common/observe/backoff.ts";
 import { difference } from "../../../../services/compute/reconcile/difference.ts";
 
 const { POWER_STATE_RUNNING: RUN, POWER_STATE_STOPPED: STOP, POWER_STATE_PAUSED: PAUSE } = PowerState;

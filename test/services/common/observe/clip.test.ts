@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { clipBytes } from "../../../../services/compute/observe/clip.ts";
+import { clipBytes } from "../../../../services/common/observe/clip.ts";
 
 test("never longer than the limit, never half a character, nothing lost that fits", () => {
   fc.assert(
