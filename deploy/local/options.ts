@@ -17,6 +17,7 @@ export const USAGE = `npm start [-- OPTIONS]      brings up a realm of this one 
   GANTRY_ENGINE_SOCKET   socket of the container engine to use
   GANTRY_REDIS_URL       a Redis to use instead of a private one
   GANTRY_INSTANCE_IMAGE  image of instances that name none
+  GANTRY_NODE_IMAGE      node image of clusters that name none
   GANTRY_LOG_LEVEL       of the services' logs (default info)
 `;
 
@@ -25,6 +26,8 @@ export interface Ports {
   grpc: number;
   compute: number;
   computeMetrics: number;
+  cluster: number;
+  clusterMetrics: number;
   gatewayMetrics: number;
 }
 
@@ -40,6 +43,7 @@ export interface StartOptions {
   dockerHost: string | undefined;
   redisUrl: string | undefined;
   instanceImage: string | undefined;
+  nodeImage: string | undefined;
   logLevel: string;
   /** Where images that were made are kept. */
   cacheDir: string;
@@ -51,7 +55,15 @@ export interface StartOptions {
 
 export class OptionsError extends Error {}
 
-const DEFAULT_PORTS: Ports = { http: 9600, grpc: 9601, compute: 9611, computeMetrics: 9711, gatewayMetrics: 9700 };
+const DEFAULT_PORTS: Ports = {
+  http: 9600,
+  grpc: 9601,
+  compute: 9611,
+  computeMetrics: 9711,
+  cluster: 9612,
+  clusterMetrics: 9712,
+  gatewayMetrics: 9700,
+};
 const HOST_ID = /^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$/;
 
 /** The only place of `npm start` that reads the command line and the environment. Throws with every problem, a line each. */
@@ -79,7 +91,7 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv, isR
   };
   // Further realms on one machine need ports of their own for what is inside, too.
   const shift = ports.grpc - DEFAULT_PORTS.grpc;
-  for (const name of ["compute", "computeMetrics", "gatewayMetrics"] as const) {
+  for (const name of ["compute", "computeMetrics", "cluster", "clusterMetrics", "gatewayMetrics"] as const) {
     ports[name] += shift;
     if (ports[name] > 65_535 || ports[name] < 1) problems.push(`--grpc-port leaves no room for the ports above it`);
   }
@@ -101,6 +113,7 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv, isR
     dockerHost: env["DOCKER_HOST"] || undefined,
     redisUrl: env["GANTRY_REDIS_URL"] || undefined,
     instanceImage: env["GANTRY_INSTANCE_IMAGE"] || undefined,
+    nodeImage: env["GANTRY_NODE_IMAGE"] || undefined,
     logLevel: env["GANTRY_LOG_LEVEL"] || "info",
     cacheDir: join(env["XDG_CACHE_HOME"] || join(home, ".cache"), "gantry"),
     contextFile: contextPath(env),

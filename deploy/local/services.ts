@@ -7,9 +7,13 @@ const HEALTH_TIMEOUT_MS = 2_000;
 /** Longer than a service's own limit for its drain. */
 const STOP_TIMEOUT_MS = 20_000;
 
-export type ServiceName = "compute" | "gateway";
+export type ServiceName = "compute" | "cluster" | "gateway";
 
-const MAINS: Record<ServiceName, string> = { compute: "services/compute/main.ts", gateway: "gateway/main.ts" };
+const MAINS: Record<ServiceName, string> = {
+  compute: "services/compute/main.ts",
+  cluster: "services/cluster/main.ts",
+  gateway: "gateway/main.ts",
+};
 /** MiB of one half of V8's young generation (16 by default): a service that rests should be small. */
 const YOUNG_GENERATION_MIB = 4;
 
@@ -74,11 +78,17 @@ export interface RealmAddresses {
   engineSocket: string;
   /** `host:port` of each. */
   compute: string;
+  /** Empty: there is none. */
+  cluster: string;
   http: string;
   grpc: string;
   instanceImage: string;
+  /** Node image of clusters that name none; undefined: the service's own default. */
+  nodeImage?: string | undefined;
   /** Subnet of the realm's network; undefined: compute finds a free one. */
   realmSubnet?: string | undefined;
+  /** Where clusters' networks are; undefined: the service's own default. */
+  clusterSubnets?: string | undefined;
 }
 
 export function computeSettings(addresses: RealmAddresses): Record<string, string> {
@@ -87,22 +97,34 @@ export function computeSettings(addresses: RealmAddresses): Record<string, strin
     GANTRY_ENGINE_SOCKET: addresses.engineSocket,
     GANTRY_LISTEN: addresses.compute,
     GANTRY_INSTANCE_IMAGE: addresses.instanceImage,
+    ...(addresses.cluster === "" ? {} : { GANTRY_SERVICES: `cluster=${addresses.cluster}` }),
     ...(addresses.realmSubnet === undefined ? {} : { GANTRY_NETWORK_SUBNET: addresses.realmSubnet }),
+  };
+}
+
+export function clusterSettings(addresses: RealmAddresses): Record<string, string> {
+  return {
+    GANTRY_REDIS_URL: addresses.redisUrl,
+    GANTRY_ENGINE_SOCKET: addresses.engineSocket,
+    GANTRY_LISTEN: addresses.cluster,
+    GANTRY_SERVICES: `compute=${addresses.compute}`,
+    ...(addresses.nodeImage === undefined ? {} : { GANTRY_NODE_IMAGE: addresses.nodeImage }),
+    ...(addresses.clusterSubnets === undefined ? {} : { GANTRY_CLUSTER_SUBNETS: addresses.clusterSubnets }),
   };
 }
 
 const LOOPBACK = /^(127(\.\d+){3}|\[::1\]|localhost):/;
 
-export interface GatewayAddresses extends Pick<RealmAddresses, "compute" | "http" | "grpc"> {
+export interface GatewayAddresses extends Pick<RealmAddresses, "compute" | "cluster" | "http" | "grpc"> {
   tlsDir: string;
 }
 
 /** On loopback HTTP is plain, so that a browser needs not be told of the realm's CA; elsewhere it never is. */
-export function gatewaySettings({ compute, http, grpc, tlsDir }: GatewayAddresses): Record<string, string> {
+export function gatewaySettings({ compute, cluster, http, grpc, tlsDir }: GatewayAddresses): Record<string, string> {
   return {
     GANTRY_HTTP_LISTEN: http,
     GANTRY_GRPC_LISTEN: grpc,
-    GANTRY_SERVICES: `compute=${compute}`,
+    GANTRY_SERVICES: [`compute=${compute}`, ...(cluster === "" ? [] : [`cluster=${cluster}`])].join(","),
     ...(LOOPBACK.test(http)
       ? {}
       : { GANTRY_HTTP_TLS_CERT: join(tlsDir, "gateway.crt"), GANTRY_HTTP_TLS_KEY: join(tlsDir, "gateway.key") }),

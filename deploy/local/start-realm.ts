@@ -16,7 +16,15 @@ import { keepAdminContext, setUpRealm } from "./realm/set-up-realm.ts";
 import { redisMemoryMaxBytes } from "./redis/memory.ts";
 import { preparePrivateRedis } from "./redis/private-redis.ts";
 import type { Screen } from "./screen.ts";
-import { computeSettings, gatewaySettings, gatewayUrl, hostPort, reachable, serviceProgram } from "./services.ts";
+import {
+  clusterSettings,
+  computeSettings,
+  gatewaySettings,
+  gatewayUrl,
+  hostPort,
+  reachable,
+  serviceProgram,
+} from "./services.ts";
 import type { Supervisor } from "./supervise/supervisor.ts";
 
 export interface StartRealmContext {
@@ -62,8 +70,11 @@ export async function startRealm(context: StartRealmContext): Promise<StartedRea
     redisUrl,
     engineSocket: engine.socket,
     instanceImage,
+    nodeImage: options.nodeImage,
     realmSubnet: engine.network?.realmSubnet,
+    clusterSubnets: engine.network?.clusterSubnets,
     compute: `127.0.0.1:${ports.compute}`,
+    cluster: `127.0.0.1:${ports.cluster}`,
     http: hostPort(listen, ports.http),
     grpc: hostPort(listen, ports.grpc),
   };
@@ -73,6 +84,13 @@ export async function startRealm(context: StartRealmContext): Promise<StartedRea
       ...common,
       metricsListen: `127.0.0.1:${ports.computeMetrics}`,
       settings: computeSettings(addresses),
+    }),
+  );
+  await supervisor.start(
+    serviceProgram("cluster", {
+      ...common,
+      metricsListen: `127.0.0.1:${ports.clusterMetrics}`,
+      settings: clusterSettings(addresses),
     }),
   );
   await supervisor.start(

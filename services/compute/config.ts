@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { type ConfigReader, type Environment, readConfig, REQUIRED } from "../common/config/config.ts";
+import { splitHostPort } from "../common/config/values.ts";
 import { type ProcessConfig, readProcessConfig } from "../common/config/process.ts";
 import { isImageReference } from "../common/engine/image-reference.ts";
 import { parseRange } from "../common/network/cidr.ts";
@@ -15,6 +16,8 @@ export interface ComputeConfig extends ProcessConfig {
   listen: string;
   /** gRPC address that other hosts use; empty: the one it listens at. */
   endpoint: string;
+  /** gRPC address of the cluster service, which is asked before a project is deleted; empty: the realm has none. */
+  clusterAddress: string;
   /** Image of instances that name none: it has a Docker engine inside. */
   instanceImage: string;
   /** Name of the realm's own network on the engine. */
@@ -49,6 +52,7 @@ export function readComputeConfig(c: ConfigReader): ComputeConfig {
     engineOwned: c.boolean("GANTRY_ENGINE_OWNED", false, "Whether Gantry started the engine for itself"),
     listen: c.hostPort("GANTRY_LISTEN", "127.0.0.1:9611", "gRPC address"),
     endpoint: c.hostPort("GANTRY_ENDPOINT", "", "gRPC address by which other hosts reach this process"),
+    clusterAddress: clusterAddress(c),
     instanceImage: instanceImage(c),
     networkName: c.string("GANTRY_NETWORK", "gantry", "Name of the realm's own network on the engine", {
       pattern: NETWORK_NAME,
@@ -84,6 +88,14 @@ export function readComputeConfig(c: ConfigReader): ComputeConfig {
       max: 1_000_000,
     }),
   };
+}
+
+function clusterAddress(c: ConfigReader): string {
+  const services = c.map("GANTRY_SERVICES", "", "gRPC address of other services, as cluster=HOST:PORT", (address) => {
+    splitHostPort(address);
+    return address;
+  });
+  return services.get("cluster") ?? "";
 }
 
 function instanceImage(c: ConfigReader): string {

@@ -4,7 +4,7 @@ import type { DeviceRequest, ViewMount } from "./instances/container-options.ts"
 import type { InstanceCatalog } from "./instances/catalog.ts";
 import type { InnerEngineClient } from "./inner-engine/client.ts";
 import type { TlsStore } from "./inner-engine/tls-store.ts";
-import type { EngineSlots } from "./steps/engine-slots.ts";
+import type { EngineSlots } from "../common/engine/slots.ts";
 import type { HostNetwork } from "./network/host-network.ts";
 
 /** What jobs and the reconciler work with on their host. */

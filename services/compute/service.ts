@@ -35,7 +35,7 @@ import { UsageSampler } from "./observe/usage/usage-sampler.ts";
 import { HostCatalog } from "./placement/host-catalog.ts";
 import { Reconciler } from "./reconcile/reconciler.ts";
 import { computeHandlers } from "./rpc/index.ts";
-import { EngineSlots } from "./steps/engine-slots.ts";
+import { EngineSlots } from "../common/engine/slots.ts";
 import { Peers } from "./streams/peers.ts";
 
 /** The compute service of one host: its API, its queue's worker, its engine's observer and reconciler. */

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { type Client, credentials } from "@grpc/grpc-js";
 import { setUpRealm } from "../../deploy/local/realm/set-up-realm.ts";
 import {
+  clusterSettings,
   computeSettings,
   gatewaySettings,
   gatewayUrl,
@@ -23,12 +24,14 @@ import { TestService } from "./service.ts";
 const TOKEN_TTL_MS = 3_600_000;
 
 export interface PlatformOptions {
-  /** Default: both. */
+  /** Default: compute and the gateway. With `cluster` the gateway and compute are told of it. */
   services?: readonly ServiceName[];
   /** Images on the platform's engine. Default: busybox. */
   images?: readonly TestImage[];
   /** Default: dind where the engine has it, else busybox. */
   instanceImage?: string;
+  /** Node image of clusters that name none. */
+  nodeImage?: string;
   /** An engine or Redis to use instead of ones of its own; they are not stopped with it. */
   engine?: TestEngine;
   redis?: TestRedis;
@@ -43,7 +46,7 @@ export interface Platform extends AsyncDisposable {
   engine: TestEngine;
   redis: TestRedis;
   /** `host:port` of each. */
-  addresses: { compute: string; http: string; grpc: string };
+  addresses: { compute: string; cluster: string; http: string; grpc: string };
   /** PEM. */
   ca: Buffer;
   services: Partial<Record<ServiceName, TestService>>;
@@ -52,8 +55,8 @@ export interface Platform extends AsyncDisposable {
   mint(claims: Omit<TokenClaims, "ttlMs"> & { ttlMs?: number }): Promise<string>;
   /** A client as users have it, through the one address. Calls need a token. */
   client<C extends Client>(Class: ClientClass<C>): C;
-  /** A client as a process of the realm has it, straight to compute. */
-  processClient<C extends Client>(Class: ClientClass<C>): C;
+  /** A client as a process of the realm has it, straight to a service. */
+  processClient<C extends Client>(Class: ClientClass<C>, service?: "compute" | "cluster"): C;
   mirror(name: string, token?: string): MirrorClient;
   /** kill -9. */
   kill(name: ServiceName): Promise<void>;
@@ -65,7 +68,7 @@ export interface Platform extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-/** The real thing on free ports: compute and gateway as processes, with a Redis and an engine of their own. */
+/** The real thing on free ports: its services and the gateway as processes, with a Redis and an engine of their own. */
 export async function startPlatform(options: PlatformOptions = {}): Promise<Platform> {
   const closers: (() => unknown)[] = [];
   const stop = async (): Promise<void> => {
@@ -109,14 +112,19 @@ async function start(
   if (!options.redis) closers.push(redis.stop);
 
   const { realm } = await setUpRealm(folder.path, hostName);
-  const [compute, http, grpc, computeMetrics, gatewayMetrics] = (await freePorts(5)).map((port) => `127.0.0.1:${port}`);
-  const addresses = { compute: compute!, http: http!, grpc: grpc! };
+  const names = options.services ?? (["compute", "gateway"] as const);
+  const [compute, cluster, http, grpc, computeMetrics, clusterMetrics, gatewayMetrics] = (await freePorts(7)).map(
+    (port) => `127.0.0.1:${port}`,
+  ) as [string, string, string, string, string, string, string];
+  const addresses = { compute, cluster: names.includes("cluster") ? cluster : "", http, grpc };
   const all = {
     ...addresses,
     redisUrl: redis.url,
     engineSocket: engine.socketPath,
     instanceImage: options.instanceImage ?? (images.includes(DIND) ? DIND : BUSYBOX),
+    nodeImage: options.nodeImage,
     realmSubnet: engine.network.realmSubnet,
+    clusterSubnets: engine.network.clusterSubnets,
   };
   const common = {
     dataDir: folder.path,
@@ -128,17 +136,22 @@ async function start(
   const specs = {
     compute: serviceProgram("compute", {
       ...common,
-      metricsListen: computeMetrics!,
+      metricsListen: computeMetrics,
       settings: { ...computeSettings(all), ...options.settings?.compute },
+    }),
+    cluster: serviceProgram("cluster", {
+      ...common,
+      metricsListen: clusterMetrics,
+      settings: { ...clusterSettings(all), ...options.settings?.cluster },
     }),
     gateway: serviceProgram("gateway", {
       ...common,
-      metricsListen: gatewayMetrics!,
+      metricsListen: gatewayMetrics,
       settings: { ...gatewaySettings({ ...all, tlsDir: join(folder.path, "tls") }), ...options.settings?.gateway },
     }),
   };
   const services: Partial<Record<ServiceName, TestService>> = {};
-  for (const name of options.services ?? (["compute", "gateway"] as const)) {
+  for (const name of names) {
     const service = new TestService(specs[name]);
     services[name] = service;
     closers.push(() => service.shutDown());
@@ -172,7 +185,8 @@ async function start(
     adminToken,
     mint,
     client: (Class) => connected(connectClient(Class, addresses.grpc, credentials.createSsl(ca))),
-    processClient: (Class) => connected(connectClient(Class, addresses.compute, tls.channelCredentials())),
+    processClient: (Class, service = "compute") =>
+      connected(connectClient(Class, addresses[service], tls.channelCredentials())),
     mirror: (name, token = adminToken) => {
       const abort = new AbortController();
       closers.push(() => abort.abort());

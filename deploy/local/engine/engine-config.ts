@@ -9,8 +9,10 @@ export interface EngineNetwork {
   bridgeAddress: string;
   /** Where the realm's own network is: `10.64.64.0/18`. */
   realmSubnet: string;
-  /** Where other networks get theirs: `10.64.128.0/17`, given out as /24. */
+  /** Where other networks get theirs: `10.64.128.0/18`, given out as /24. */
   pool: string;
+  /** Where clusters' networks get theirs: `10.64.192.0/18`. */
+  clusterSubnets: string;
 }
 
 export interface EngineOptions {

@@ -25,15 +25,26 @@ export function chooseNetwork(bridge: string, start: number, destinations: reado
   for (let step = 0; step < BLOCKS; step++) {
     const second = FIRST_BLOCK + ((start + step) % BLOCKS);
     if (destinations.some((destination) => overlaps(destination, second))) continue;
-    return {
-      bridge,
-      range: `10.${second}.0.0/16`,
-      bridgeAddress: `10.${second}.0.1/24`,
-      realmSubnet: `10.${second}.64.0/18`,
-      pool: `10.${second}.128.0/17`,
-    };
+    return networkAt(bridge, second);
   }
   throw new Error("every network from 10.64.0.0 to 10.127.255.255 is in use on this machine");
+}
+
+/** How 10.<second>.0.0/16 is divided. */
+function networkAt(bridge: string, second: number): EngineNetwork {
+  return {
+    bridge,
+    range: `10.${second}.0.0/16`,
+    bridgeAddress: `10.${second}.0.1/24`,
+    realmSubnet: `10.${second}.64.0/18`,
+    pool: `10.${second}.128.0/18`,
+    clusterSubnets: `10.${second}.192.0/18`,
+  };
+}
+
+/** As the addresses of that bridge and range are divided today: an older Gantry may have written the rest otherwise. */
+export function dividedNetwork({ bridge, range }: Pick<EngineNetwork, "bridge" | "range">): EngineNetwork {
+  return networkAt(bridge, Number(range.split(".")[1]));
 }
 
 /** Whether a route's destination and 10.<second>.0.0/16 share addresses. */

@@ -6,7 +6,7 @@ import { type CertificateOptions, createRealm, type Realm } from "../../../servi
 import { renewDue } from "../../../services/common/realm/renew.ts";
 import { readContexts, writeContexts } from "../../../gateway/cli/config/contexts.ts";
 
-export const PROCESSES = ["compute", "gateway"] as const;
+export const PROCESSES = ["compute", "cluster", "gateway"] as const;
 const CONTEXT_NAME = "local";
 const CONTEXT_RENEW_INTERVAL_MS = 24 * 3_600_000;
 const ADMIN_TOKEN_TTL_MS = 30 * 24 * 3_600_000;

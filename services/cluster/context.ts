@@ -1,0 +1,27 @@
+import type { Logger } from "pino";
+import type { Operations } from "../common/jobs/api.ts";
+import type { Mutex } from "../common/rpc/handlers/mutex.ts";
+import type { StoreHandle } from "../common/store/store.ts";
+import type { ObservationSource } from "../common/watch/observations.ts";
+import type { ClusterCatalog } from "./clusters/catalog.ts";
+import type { Projects } from "./clusters/projects.ts";
+import type { ClusterConfig } from "./config.ts";
+import type { HostTools } from "./host-tools.ts";
+
+/** What handlers work with. Plain: made once in main.ts, changed by nobody. */
+export interface ClusterServiceContext {
+  readonly config: ClusterConfig;
+  readonly log: Logger;
+  readonly store: StoreHandle;
+  readonly operations: Operations;
+  readonly catalog: ClusterCatalog;
+  /** Projects belong to compute. */
+  readonly projects: Projects;
+  /** This process's host: handlers read what is observed there. */
+  readonly tools: HostTools;
+  readonly observations: ObservationSource;
+  /** Held while a cluster is admitted and written, so that each choice sees the one before. */
+  readonly admission: Mutex;
+  /** Aborts when the process stops. */
+  readonly signal: AbortSignal;
+}

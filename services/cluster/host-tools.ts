@@ -1,0 +1,20 @@
+import type { Engine } from "../common/engine/engine.ts";
+import type { EngineObserver } from "../common/engine/observer/observer.ts";
+import type { EngineSlots } from "../common/engine/slots.ts";
+import type { Range } from "../common/network/cidr.ts";
+import type { ClusterCatalog } from "./clusters/catalog.ts";
+
+/** What jobs and the reconciler work with on their host. */
+export interface HostTools {
+  /** Host id. */
+  readonly host: string;
+  readonly engine: Engine;
+  readonly observer: EngineObserver;
+  readonly catalog: ClusterCatalog;
+  /** For calls that keep the host's processors busy. */
+  readonly slots: EngineSlots;
+  /** Where clusters' own networks get their subnets. */
+  readonly subnets: Range;
+  /** The realm's time. */
+  now(): Date;
+}

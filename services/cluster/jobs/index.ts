@@ -1,0 +1,10 @@
+import type { Job } from "../../common/jobs/api.ts";
+import type { HostTools } from "../host-tools.ts";
+import type { ClusterContext } from "./context.ts";
+
+/** Every job that a host's queue may hold. */
+export function clusterJobs(tools: HostTools): Job[] {
+  const jobs: ((tools: HostTools) => Job<ClusterContext>)[] = [];
+  // The runner hands each job the context that the job itself made.
+  return jobs.map((job) => job(tools) as unknown as Job);
+}

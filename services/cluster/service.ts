@@ -1,0 +1,111 @@
+import { OperationsService } from "../../proto/gen/google/longrunning/operations.ts";
+import { createTokenVerifier } from "../common/auth/token.ts";
+import { Engine } from "../common/engine/engine.ts";
+import { EngineObserver } from "../common/engine/observer/observer.ts";
+import { EngineSlots } from "../common/engine/slots.ts";
+import { operationKind } from "../common/jobs/kind.ts";
+import { OperationQueue } from "../common/jobs/operations.ts";
+import { operationsServer } from "../common/jobs/rpc/operations-server.ts";
+import { startWorker } from "../common/jobs/worker.ts";
+import type { MainContext, Running } from "../common/lifecycle/run-main.ts";
+import { loadTls } from "../common/realm/tls.ts";
+import { connectRedis } from "../common/redis/connect.ts";
+import { Mutex } from "../common/rpc/handlers/mutex.ts";
+import { createGrpcServer } from "../common/rpc/server.ts";
+import { openStore } from "../common/store/store.ts";
+import { ObservationSets } from "../common/watch/observation-sets.ts";
+import { ClusterCatalog } from "./clusters/catalog.ts";
+import { Projects } from "./clusters/projects.ts";
+import type { ClusterConfig } from "./config.ts";
+import type { ClusterServiceContext } from "./context.ts";
+import type { HostTools } from "./host-tools.ts";
+import { clusterJobs } from "./jobs/index.ts";
+import { clusterKinds } from "./kinds.ts";
+import { clusterHandlers } from "./rpc/index.ts";
+
+/** The cluster service of one host: its API, its queue's worker, its engine's observer. */
+export async function createClusterService(main: MainContext<ClusterConfig>): Promise<Running> {
+  const { config, log, metrics, signal } = main;
+  const { hostName: host, redisUrl, dataDir } = config;
+  const tls = loadTls({ dir: config.tlsDir, process: "cluster", log });
+  const engine = new Engine({ socketPath: config.engineSocket });
+  const observer = new EngineObserver({ engine, log });
+  const observing = observer.run(signal);
+  const [verify, store] = await Promise.all([
+    createTokenVerifier({ keysPath: config.tokenKeysPath }),
+    openStore({ service: "cluster", host, redisUrl, dataDir, kinds: [...clusterKinds, operationKind], log, signal }),
+  ]);
+  const missed = (error: unknown): void => {
+    if (!signal.aborted) log.error({ err: error }, "records could not be read: the next rebuild reads them again");
+  };
+  const catalog = new ClusterCatalog();
+  await catalog.start(store, missed);
+
+  const queueRedis = connectRedis(redisUrl);
+  const projects = new Projects({ address: config.computeAddress, credentials: tls.channelCredentials() });
+  const observations = new ObservationSets();
+  const slots = new EngineSlots(config.engineConcurrency);
+  const { subnets } = config;
+  const tools: HostTools = { host, engine, observer, catalog, slots, subnets, now: () => store.now() };
+  const limits = { concurrency: config.jobConcurrency, queueWaitingMax: config.jobQueueMax };
+  const operations = new OperationQueue({
+    store,
+    redis: queueRedis,
+    log,
+    limits,
+    onSubmitted: (record, active) => worker.begin(record, active),
+  });
+  const worker = startWorker({
+    store,
+    redisUrl,
+    host,
+    jobs: clusterJobs(tools),
+    kinds: clusterKinds,
+    log,
+    registry: metrics.registry,
+    limits,
+  });
+  const ctx: ClusterServiceContext = {
+    config,
+    log,
+    store,
+    operations,
+    catalog,
+    projects,
+    tools,
+    observations,
+    admission: new Mutex({ waitingMax: config.admissionsWaitingMax, limitName: "GANTRY_ADMISSIONS_WAITING_MAX" }),
+    signal,
+  };
+  const needProject = (name: string): Promise<unknown> => projects.need(name, signal);
+  const server = await createGrpcServer({
+    listen: config.listen,
+    tls,
+    services: [
+      clusterHandlers(ctx),
+      { definition: OperationsService, handlers: operationsServer({ store, operations, limits, needProject }) },
+    ],
+    verify,
+    log,
+    metrics,
+    signal,
+    limits: config.rpcLimits,
+  });
+  server.setHealth("SERVING");
+  return {
+    ready: { address: server.address },
+    drain: async () => {
+      await Promise.all([server.drain(config.drainTimeoutMs), worker.close()]);
+    },
+    async destroy() {
+      server.close();
+      await Promise.allSettled([worker.close(), operations.close(), observing]);
+      projects.close();
+      catalog.close();
+      queueRedis.disconnect();
+      engine.close();
+      tls.close();
+      await store.close();
+    },
+  };
+}
