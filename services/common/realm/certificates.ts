@@ -103,7 +103,7 @@ function isAddress(name: string): boolean {
 }
 
 /** Positive and without a leading zero byte, as RFC 5280 wants it. */
-function serialNumber(): string {
+export function serialNumber(): string {
   const bytes = Buffer.from(webcrypto.getRandomValues(new Uint8Array(SERIAL_BYTES)));
   bytes.writeUInt8((bytes.readUInt8(0) & 0x7f) | 0x40, 0);
   return bytes.toString("hex");

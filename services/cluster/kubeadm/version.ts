@@ -1,0 +1,29 @@
+/** Of Kubernetes, as node images state it in `/kind/version`. */
+export interface KubernetesVersion {
+  major: number;
+  minor: number;
+  patch: number;
+  /** As stated, with `v` in front and whatever follows the numbers. */
+  text: string;
+}
+
+const MAX_CHARS = 100;
+const PATTERN = /^v?(\d{1,4})\.(\d{1,4})\.(\d{1,4})((?:[-+][0-9A-Za-z.+-]+)?)$/;
+
+/** `undefined` when it is no version. White space around it is ignored: it is the content of a file. */
+export function parseKubernetesVersion(stated: string): KubernetesVersion | undefined {
+  const found = PATTERN.exec(stated.trim().slice(0, MAX_CHARS + 1));
+  if (!found || found[0].length > MAX_CHARS) return undefined;
+  const [, major, minor, patch, rest] = found;
+  return {
+    major: Number(major),
+    minor: Number(minor),
+    patch: Number(patch),
+    text: `v${Number(major)}.${Number(minor)}.${Number(patch)}${rest}`,
+  };
+}
+
+/** Whether it is of that minor version or a later one, pre-releases of that one included (as kind counts them). */
+export function isAtLeast(version: KubernetesVersion, major: number, minor: number): boolean {
+  return version.major > major || (version.major === major && version.minor >= minor);
+}
