@@ -27,3 +27,9 @@ export function parseKubernetesVersion(stated: string): KubernetesVersion | unde
 export function isAtLeast(version: KubernetesVersion, major: number, minor: number): boolean {
   return version.major > major || (version.major === major && version.minor >= minor);
 }
+
+/** Versions of kubeadm's configuration as kind chooses them, so that patches written for kind find the same. */
+export function kubeadmApi(version: KubernetesVersion): "v1beta2" | "v1beta3" | "v1beta4" {
+  if (isAtLeast(version, 1, 36)) return "v1beta4";
+  return isAtLeast(version, 1, 23) ? "v1beta3" : "v1beta2";
+}

@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import type { NodeFile } from "../nodes/node-file.ts";
 import { issueAuthority, type IssuedAuthority } from "./certificate.ts";
 import { generateKeys, privateKeyPem, publicKeyOf, publicKeyPem, readPrivateKey } from "./keys.ts";
@@ -116,4 +117,10 @@ export function authorityFiles(authorities: Authorities): NodeFile[] {
 /** What every node has of them: who the API server must be. */
 export function trustFile(authorities: Authorities): NodeFile {
   return { path: certificatePath("ca"), mode: 0o644, content: authorities.ca.certificate };
+}
+
+/** What joining nodes hold the API server to: `sha256:` and the hash of the authority's public key. */
+export function authorityHash({ ca }: Authorities): string {
+  const publicKey = publicKeyOf(ca.key).export({ type: "spki", format: "der" });
+  return `sha256:${hash("sha256", publicKey)}`;
 }
