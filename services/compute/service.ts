@@ -83,7 +83,7 @@ export async function createComputeService(main: MainContext<ComputeConfig>): Pr
     redis: queueRedis,
     log,
     limits,
-    onSubmitted: (record, active) => worker.begin(record, active),
+    onSubmitted: (submitted, active) => worker.begin(submitted, active),
   });
   const needProject = (name: string): Promise<unknown> => store.need(projectKind, name);
   const worker = startWorker({

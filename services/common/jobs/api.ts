@@ -8,6 +8,8 @@ import type { Fence, Kind, Resource, Store, Transaction } from "../store/api.ts"
 /** What a step may use. `C` of a job extends it with the job's own things (record, engine...). */
 export interface JobContext {
   readonly operation: OperationRecord;
+  /** The operation's target, where this process has written it a moment ago; not to be changed. */
+  readonly target?: Resource | undefined;
   readonly store: Store;
   readonly log: Logger;
   /** Aborts on cancel, on the step's timeout, on loss of the queue's lease and when the process stops. */
@@ -30,10 +32,12 @@ export interface Step<C extends JobContext> {
   /** False: there is nothing to do, and the step is passed over without a write. Only for steps that have no undo. Absent: always true. */
   needed?(ctx: C): boolean;
   /**
-   * Its beginning is written beside its work, not before it: only for steps that have no undo and do no harm where another process has taken
-   * over. Absent: false.
+   * Its beginning is written beside its work, not before it, where the lease is held at that moment: only for steps that have no undo, and
+   * that do no harm when they run once more although the record does not say that they were begun. Absent: false.
    */
   readonly beginsBeside?: boolean;
+  /** Begins to find out what `do` will need, beside the write of the step's beginning: reads only, and `do` may not follow. Must not throw. */
+  prepare?(ctx: C): void;
   do(ctx: C): Promise<void>;
   undo?(ctx: C): Promise<void>;
 }
@@ -45,10 +49,18 @@ export interface Job<C extends JobContext = JobContext> {
   readonly steps: readonly Step<C>[];
   /** Makes the context, anew for each run (also after a crash). */
   context(base: JobContext): Promise<C>;
+  /** The target's record as this process knows it, where it does: the write of the end need not ask for it. */
+  known?(ctx: C): Resource | undefined;
   /** In the write that ends the operation well: bring records up to date, return the operation's response. */
   succeed(ctx: C, tx: Transaction): Promise<Any>;
   /** In the write that ends it badly, after the undo steps ran (or not, with `retain`). */
   fail(ctx: C, tx: Transaction, error: GantryError): Promise<void>;
+}
+
+/** An operation that was just written, and its target as that write left it. */
+export interface Submitted {
+  readonly record: OperationRecord;
+  readonly target: Resource;
 }
 
 export interface Submission<T extends Resource> {
@@ -61,6 +73,8 @@ export interface Submission<T extends Resource> {
   project: string;
   /** Host whose queue does the work. May depend on what `write` decided (placement). */
   host: (record: T) => string;
+  /** What `write` will read beside the target, and the host that it is likely to name: asked for together, which saves waits. */
+  ahead?: { reads?: readonly { kind: Kind<Resource>; name: string }[]; host?: string };
   /** Parameters of the job. A function is called after `write`, for what only that has found out. */
   payload?: Uint8Array | (() => Uint8Array);
   retain?: boolean;

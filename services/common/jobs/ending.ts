@@ -54,6 +54,9 @@ function writeEnd(
   hooks: Hooks | undefined,
   error: GantryError | undefined,
 ): Promise<void> {
+  const target = hooks?.job.known?.(hooks.ctx);
+  const kind = env.kinds.get(journal.record.targetKind);
+  const known = target && kind ? [{ kind, record: target }] : [];
   return journal.commit(async (record, metadata, tx) => {
     const operation = operationOf(record);
     const ctx = hooks && stepContext(hooks.ctx, env.interrupt, () => journal.record);
@@ -75,7 +78,7 @@ function writeEnd(
     metadata.startTime ??= tx.now;
     metadata.endTime = tx.now;
     tx.removeFromSet(UNFINISHED_SET, operation.name);
-  });
+  }, known);
 }
 
 /** `meta.operation` of the target is cleared, unless a delete has taken over. */

@@ -1,5 +1,5 @@
 import type { OperationMetadata, OperationRecord } from "../../../proto/gen/gantry/common/v1/operation.ts";
-import type { CommitOptions, Fence, Store, Transaction } from "../store/api.ts";
+import type { Fence, KnownRecord, Store, Transaction } from "../store/api.ts";
 import { operationKind } from "./kind.ts";
 import { operationName, progressLine, readMetadata, writeMetadata } from "./metadata.ts";
 import { persistently } from "./persistently.ts";
@@ -47,12 +47,17 @@ export class Journal {
     return this.commit(async (record, metadata) => change(record, metadata));
   }
 
-  /** As `write`, with other records changed in the same transaction. Nothing is written once the operation is done. */
+  /**
+   * As `write`, with other records changed in the same transaction, `known` of them as this process knows them. Nothing is written once the
+   * operation is done.
+   */
   commit(
     change: (record: OperationRecord, metadata: OperationMetadata, tx: Transaction) => Promise<void>,
+    known: readonly KnownRecord[] = [],
   ): Promise<void> {
-    const options: CommitOptions = { fence: this.#options.fence };
     return this.#enqueue(async () => {
+      const own = { kind: operationKind, record: this.#record };
+      const options = { fence: this.#options.fence, known: [own, ...known] };
       const pending = this.#takePending();
       this.#record = await this.#options.store.transact(async (tx) => {
         const record = await tx.need(operationKind, this.#name);

@@ -7,7 +7,7 @@ import type { Operation } from "../../../proto/gen/google/longrunning/operations
 import { failedPrecondition, operationInProgress, resourceExhausted } from "../errors/errors.ts";
 import { formatOperationName, parseOperationName } from "../names/operation-names.ts";
 import { DuplicateRequest, type Resource, type Store, type Transaction } from "../store/api.ts";
-import type { Operations, Submission } from "./api.ts";
+import type { Operations, Submission, Submitted } from "./api.ts";
 import { operationKind, queueName, UNFINISHED_SET } from "./kind.ts";
 import { type JobLimits, jobLimits } from "./limits.ts";
 import { operationOf, OperationMetadata, OperationState, writeMetadata } from "./metadata.ts";
@@ -25,13 +25,12 @@ export interface OperationQueueOptions {
   limits?: Partial<JobLimits>;
   /**
    * Told of each operation that was written and has no other waiting before it, before its job is added: who works on its queue here can
-   * begin, and says whether. `active`: jobs of the queue that are under way.
+   * begin. `active`: jobs of the queue that are under way.
    */
-  onSubmitted?: (record: OperationRecord, active: number) => boolean;
+  onSubmitted?: (submitted: Submitted, active: number) => void;
 }
 
-interface Written {
-  record: OperationRecord;
+interface Written extends Submitted {
   /** Jobs of its queue just before. */
   waiting: number;
   active: number;
@@ -43,7 +42,7 @@ export class OperationQueue implements Operations {
   readonly #queues: Queues;
   readonly #limits: JobLimits;
   readonly #log: Logger;
-  readonly #onSubmitted: ((record: OperationRecord, active: number) => boolean) | undefined;
+  readonly #onSubmitted: OperationQueueOptions["onSubmitted"];
 
   constructor({ store, redis, log, limits, onSubmitted }: OperationQueueOptions) {
     this.#store = store;
@@ -64,7 +63,9 @@ export class OperationQueue implements Operations {
       // The job may begin at once: it waits for the files itself before its first effect.
       const committed = (): void => {
         const { record, waiting, active } = written!;
-        if (waiting > 0 || !this.#onSubmitted?.(record, active)) adding = this.#add(record, id);
+        // Before its job is there: this run is the one that the job's delivery joins.
+        if (waiting === 0) this.#onSubmitted?.(written!, active);
+        adding = this.#add(record, id);
       };
       // Who is told of an operation finds it again, also when Redis and this process are lost at that moment.
       written = await this.#store.transact(write, { request, durable: true, committed });
@@ -72,7 +73,7 @@ export class OperationQueue implements Operations {
       if (!(error instanceof DuplicateRequest)) throw error;
       return this.#answerOf(error.value);
     }
-    await (adding ?? this.#add(written.record, id));
+    await adding;
     return operationOf(written.record);
   }
 
@@ -90,8 +91,12 @@ export class OperationQueue implements Operations {
   }
 
   async #write<T extends Resource>(tx: Transaction, submission: Submission<T>, name: string): Promise<Written> {
-    const { kind, target, verb } = submission;
-    const after = await this.#running(tx, await tx.get(kind, target));
+    const { kind, target, verb, ahead = {} } = submission;
+    const likely = ahead.host === undefined ? undefined : queueName(this.#store.service, ahead.host);
+    const counting = likely === undefined ? undefined : this.#queues.counts(likely);
+    const reads = (ahead.reads ?? []).map(({ kind, name }) => tx.get(kind, name));
+    const [before] = await Promise.all([tx.get(kind, target), counting, ...reads]);
+    const after = await this.#running(tx, before);
     if (after && verb !== "delete") throw operationInProgress(target, operationOf(after).name);
     const resource = await submission.write(tx, name);
     const payload = typeof submission.payload === "function" ? submission.payload() : submission.payload;
@@ -103,7 +108,7 @@ export class OperationQueue implements Operations {
     tx.put(kind, resource);
     const host = submission.host(resource);
     const queue = queueName(this.#store.service, host);
-    const { waiting, active } = await this.#queues.counts(queue);
+    const { waiting, active } = await (counting && queue === likely ? counting : this.#queues.counts(queue));
     if (waiting >= this.#limits.queueWaitingMax) {
       throw resourceExhausted("queue", `${this.#limits.queueWaitingMax} operations wait on ${queue}: try again later`);
     }
@@ -127,7 +132,7 @@ export class OperationQueue implements Operations {
     writeMetadata(record, metadata);
     tx.create(operationKind, record);
     tx.addToSet(UNFINISHED_SET, name);
-    return { record, waiting, active };
+    return { record, target: resource, waiting, active };
   }
 
   /** The operation that runs on the resource now. */

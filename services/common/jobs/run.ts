@@ -26,6 +26,8 @@ export interface RunEnvironment {
   jobs: ReadonlyMap<string, Job>;
   kinds: ReadonlyMap<string, Kind<Resource>>;
   fence: Fence;
+  /** Whether the lease is held at this very moment. */
+  held: () => boolean;
   /** The lease is lost, or the process has no more time. */
   interrupt: AbortSignal;
   /** The process stops: no further step begins. */
@@ -42,14 +44,21 @@ const CONTEXT_ATTEMPTS = 3;
 export class Run {
   readonly #env: RunEnvironment;
   readonly #cancel: AbortSignal;
+  /** As this process has just written it. */
+  readonly #target: Resource | undefined;
   readonly #journal: Journal;
   readonly #log: Logger;
   readonly #resumed: boolean;
   /** Last step begun in this run: its effects may be there though it isn't among the finished. */
   #begun: string | undefined;
 
-  constructor(env: RunEnvironment, record: OperationRecord, cancel: AbortSignal) {
+  constructor(
+    env: RunEnvironment,
+    { record, target }: { record: OperationRecord; target: Resource | undefined },
+    cancel: AbortSignal,
+  ) {
     this.#env = env;
+    this.#target = target;
     this.#cancel = cancel;
     this.#journal = new Journal({
       store: env.store,
@@ -58,9 +67,9 @@ export class Run {
       interrupt: env.interrupt,
       progressIntervalMs: env.limits.progressIntervalMs,
     });
-    const { target, startTime } = readMetadata(record);
-    this.#resumed = startTime !== undefined;
-    this.#log = env.log.child({ operation: operationOf(record).name, job: record.job, target });
+    const metadata = readMetadata(record);
+    this.#resumed = metadata.startTime !== undefined;
+    this.#log = env.log.child({ operation: operationOf(record).name, job: record.job, target: metadata.target });
   }
 
   async execute(): Promise<Outcome> {
@@ -101,6 +110,7 @@ export class Run {
     const { store, fence, interrupt } = this.#env;
     const base: JobContext = {
       operation: this.#journal.record,
+      target: this.#target,
       store,
       log: this.#log,
       signal: interrupt,
@@ -142,8 +152,9 @@ export class Run {
     let before: Step<JobContext> | undefined;
     for (const step of steps) {
       if (step.needed && !step.needed(ctx)) continue;
+      step.prepare?.(ctx);
       const beginning = this.#begin(job, step, before);
-      if (before && step.beginsBeside && !this.#env.draining()) {
+      if (before && step.beginsBeside && this.#env.held() && !this.#env.draining()) {
         this.#begun = step.name;
         await bothEnd(beginning, this.#do(job, step, ctx));
       } else {
@@ -193,7 +204,7 @@ export class Run {
     if (kind === undefined) throw new Error(`no kind ${record.targetKind} among the kinds the worker was given`);
     const { target } = readMetadata(record);
     const persistTarget = async (): Promise<void> => {
-      const resource = await store.get(kind, target);
+      const resource = this.#target ?? (await store.get(kind, target));
       if (resource && (kind.hostless || resource.meta?.host === host)) await store.persist(kind, resource);
     };
     await Promise.all([

@@ -1,6 +1,6 @@
 import { cancelled } from "../errors/errors.ts";
 import { Interrupted } from "./interrupted.ts";
-import type { OperationRecord } from "../../../proto/gen/gantry/common/v1/operation.ts";
+import type { Submitted } from "./api.ts";
 import { operationKind } from "./kind.ts";
 import { operationName } from "./metadata.ts";
 import { persistently } from "./persistently.ts";
@@ -23,10 +23,10 @@ export class Runner {
   }
 
   /**
-   * Rejects with Interrupted when the run was cut short. A second call for a running operation joins it. `written`: its record, where this
-   * process has just written it.
+   * Rejects with Interrupted when the run was cut short. A second call for a running operation joins it. `written`: where this process has
+   * just written it.
    */
-  run(name: string, written?: OperationRecord): Promise<Outcome> {
+  run(name: string, written?: Submitted): Promise<Outcome> {
     const running = this.#running.get(name);
     if (running) return running.promise;
     const cancel = new AbortController();
@@ -39,11 +39,11 @@ export class Runner {
    * Begins an operation before its job is delivered, where that makes no more at once than the queue may have: the delivery joins it. Who is
    * not taken here, or is interrupted, is run when its job comes.
    */
-  begin(record: OperationRecord, active: number): boolean {
+  begin(submitted: Submitted, active: number): boolean {
     // A job that is under way and not yet known here has its place already.
     if (Math.max(active, this.#running.size) >= this.#env.limits.concurrency) return false;
-    const name = operationName(record);
-    this.run(name, record).catch((error: unknown) => {
+    const name = operationName(submitted.record);
+    this.run(name, submitted).catch((error: unknown) => {
       if (!(error instanceof Interrupted)) this.#env.log.warn({ err: error, operation: name }, "the run failed");
     });
     return true;
@@ -65,13 +65,15 @@ export class Runner {
     }
   }
 
-  async #run(name: string, cancel: AbortController, written: OperationRecord | undefined): Promise<Outcome> {
+  async #run(name: string, cancel: AbortController, written: Submitted | undefined): Promise<Outcome> {
     const { store, interrupt } = this.#env;
-    const record = written ?? (await persistently(() => store.get(operationKind, name), interrupt));
+    const record = written?.record ?? (await persistently(() => store.get(operationKind, name), interrupt));
     if (record === undefined || record.operation?.done || record.queue !== this.#queue) return "ended";
     if (record.after && !(await this.#hasEnded(record.after))) return "later";
     if (record.cancelRequested) cancel.abort(cancelled("the operation was cancelled"));
-    return new Run(this.#env, record, cancel.signal).execute();
+    // What came before it may have changed the target.
+    const target = record.after ? undefined : written?.target;
+    return new Run(this.#env, { record, target }, cancel.signal).execute();
   }
 
   /**

@@ -5,7 +5,7 @@ import { OperationRecord } from "../../../proto/gen/gantry/common/v1/operation.t
 import { connectRedis } from "../redis/connect.ts";
 import type { Lease } from "../redis/lease.ts";
 import type { Kind, RecordChange, Resource, Store } from "../store/api.ts";
-import type { Job } from "./api.ts";
+import type { Job, Submitted } from "./api.ts";
 import { Interrupted } from "./interrupted.ts";
 import { operationKind } from "./kind.ts";
 import type { JobLimits } from "./limits.ts";
@@ -64,6 +64,7 @@ export class Session {
     const environment = {
       ...options,
       fence: { key: lease.key, token: lease.token },
+      held: () => lease.held,
       interrupt: this.#interrupt.signal,
       draining: () => this.#draining,
     };
@@ -113,10 +114,9 @@ export class Session {
   }
 
   /** An operation of this queue was written by this process; false when it has to wait for its job. */
-  begin(record: OperationRecord, active: number): boolean {
-    return (
-      this.#worker !== undefined && !this.#draining && !this.#lease.lost.aborted && this.#runner.begin(record, active)
-    );
+  begin(submitted: Submitted, active: number): boolean {
+    if (this.#worker === undefined || this.#draining || this.#lease.lost.aborted) return false;
+    return this.#runner.begin(submitted, active);
   }
 
   #startWorker(): Worker<JobData> {

@@ -2,11 +2,10 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
-import type { OperationRecord } from "../../../proto/gen/gantry/common/v1/operation.ts";
 import { connectRedis, waitReady } from "../redis/connect.ts";
 import { type Lease, tryLease } from "../redis/lease.ts";
 import type { Kind, Resource, Store } from "../store/api.ts";
-import type { Job } from "./api.ts";
+import type { Job, Submitted } from "./api.ts";
 import { queueName } from "./kind.ts";
 import { type JobLimits, jobLimits } from "./limits.ts";
 import { jobMetrics } from "./metrics.ts";
@@ -28,7 +27,7 @@ export interface JobWorker {
   /** Whether this process holds the lease of the queue and works. */
   readonly active: boolean;
   /** For OperationQueueOptions.onSubmitted: an operation whose queue is worked on here begins at once, without the way through Redis. */
-  begin(record: OperationRecord, active: number): boolean;
+  begin(submitted: Submitted, active: number): boolean;
   /** Takes no more work, lets steps under way go on for `drainMs`, then interrupts them. Bounded in time. */
   close(): Promise<void>;
 }
@@ -60,8 +59,8 @@ export function startWorker(options: WorkerOptions): JobWorker {
     get active() {
       return state.active;
     },
-    begin(record, active) {
-      return record.queue === queue && state.session?.begin(record, active) === true;
+    begin(submitted, active) {
+      return submitted.record.queue === queue && state.session?.begin(submitted, active) === true;
     },
     async close() {
       stop.abort(new Error("the process stops"));

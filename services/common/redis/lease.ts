@@ -34,6 +34,8 @@ export interface Lease {
   readonly token: string;
   /** Aborts when the lease is no longer ours, before another can have got it. */
   readonly lost: AbortSignal;
+  /** Whether it is ours at this very moment: of a process that stood still the clock tells it before `lost` does. */
+  readonly held: boolean;
   /** Gives the lease back, if it is still ours. */
   release(): Promise<void>;
 }
@@ -79,6 +81,10 @@ class HeldLease implements Lease {
 
   get lost(): AbortSignal {
     return this.#lost.signal;
+  }
+
+  get held(): boolean {
+    return !this.#lost.signal.aborted && performance.now() < this.#endsAtMs;
   }
 
   async release(): Promise<void> {

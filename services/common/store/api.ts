@@ -35,6 +35,12 @@ export interface Fence {
   readonly token: string;
 }
 
+/** A record as this process last read or wrote it. */
+export interface KnownRecord {
+  kind: Kind<Resource>;
+  record: Resource;
+}
+
 export interface CommitOptions {
   fence?: Fence | undefined;
   /**
@@ -44,6 +50,11 @@ export interface CommitOptions {
   request?: { key: string; value: string } | undefined;
   /** Resolve only when the record files on this host are on disk too (records of this host and hostless ones). */
   durable?: boolean;
+  /**
+   * Taken as read by the first run, which saves the questions: the write finds out whether they are still so. Where one is not, or that run
+   * writes nothing or throws, it all runs again and asks.
+   */
+  known?: readonly KnownRecord[];
   /** Called once, when the write is in Redis: what needs no more than that can begin beside the wait for the files. */
   committed?: () => void;
 }

@@ -8,6 +8,7 @@ import { formatEngineName } from "../../common/names/engine-names.ts";
 import { idOf, projectOf } from "../../common/names/resource-names.ts";
 import type { CommitOptions, Transaction } from "../../common/store/api.ts";
 import type { HostTools } from "../host-tools.ts";
+import type { ViewMount } from "../instances/container-options.ts";
 import { instanceKind } from "../kinds.ts";
 
 /** What the steps of a job on an instance share. */
@@ -23,6 +24,8 @@ export interface InstanceContext extends JobContext {
   instance: Instance;
   /** This run has made the container: nothing that was observed before is of another start. */
   isNew: boolean;
+  /** Of the host, as it was looked up for this run; never rejects. */
+  limitsView: Promise<readonly ViewMount[]> | undefined;
   /** Empty until a step has found or made the container. */
   containerId: string;
   /** What the engine said of the container last. */
@@ -33,7 +36,7 @@ export interface InstanceContext extends JobContext {
 /** NOT_FOUND when the instance is gone, or is a later one of the same name. */
 export async function instanceContext(base: JobContext, tools: HostTools): Promise<InstanceContext> {
   const { target, targetUid } = readMetadata(base.operation);
-  const instance = await base.store.get(instanceKind, target);
+  const instance = (base.target as Instance | undefined) ?? (await base.store.get(instanceKind, target));
   if (!instance?.meta || (targetUid !== "" && instance.meta.uid !== targetUid)) throw notFound(target);
   return {
     ...base,
@@ -44,6 +47,7 @@ export async function instanceContext(base: JobContext, tools: HostTools): Promi
     parameters: InstanceJob.decode(base.operation.payload),
     instance,
     isNew: false,
+    limitsView: undefined,
     containerId: "",
     container: undefined,
     innerEngineVersion: "",
@@ -73,6 +77,11 @@ export async function ownInstance(ctx: InstanceContext, tx: Transaction): Promis
   const instance = await tx.get(instanceKind, ctx.name);
   const mine = instance?.meta?.uid === ctx.uid && instance.meta.operation === ctx.operation.operation?.name;
   return mine ? instance : undefined;
+}
+
+/** The instance as this process knows it now. */
+export function knownInstance(ctx: InstanceContext): Instance | undefined {
+  return ctx.tools.catalog.get(ctx.name);
 }
 
 /** The fields of a spec that can change; nothing secret is among them. */

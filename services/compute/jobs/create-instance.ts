@@ -10,7 +10,7 @@ import { reserve } from "../steps/reserve.ts";
 import { startContainerStep } from "../steps/start-container.ts";
 import { runUserData } from "../steps/user-data.ts";
 import { waitReady } from "../steps/wait-ready.ts";
-import { type InstanceContext, instanceContext, ownInstance } from "./context.ts";
+import { type InstanceContext, instanceContext, knownInstance, ownInstance } from "./context.ts";
 import { succeedWith, writeFailure } from "./instance-job.ts";
 
 export function createInstanceJob(tools: HostTools): Job<InstanceContext> {
@@ -27,6 +27,7 @@ export function createInstanceJob(tools: HostTools): Job<InstanceContext> {
       runUserData,
     ],
     context: (base) => instanceContext(base, tools),
+    known: knownInstance,
     succeed: succeedWith,
     /** Nothing of it is left: the record goes too, unless it is kept for inspection or a delete is on its way. */
     async fail(ctx, tx, error) {

@@ -10,7 +10,7 @@ import { hasInnerEngine } from "../instances/defaults.ts";
 import { redacted } from "../instances/redact.ts";
 import { instanceKind } from "../kinds.ts";
 import { settledStatus } from "../observe/instance-status.ts";
-import { type InstanceContext, instanceContext, ownInstance } from "./context.ts";
+import { type InstanceContext, instanceContext, knownInstance, ownInstance } from "./context.ts";
 
 /** Of the condition that tells why the last job on the instance failed. */
 export const CONDITION_OPERATION = "LastOperation";
@@ -27,6 +27,7 @@ export function instanceJob({ name, steps, tools }: InstanceJobOptions): Job<Ins
     name,
     steps,
     context: (base) => instanceContext(base, tools),
+    known: knownInstance,
     succeed: (ctx, tx) => succeedWith(ctx, tx),
     async fail(ctx, tx, error) {
       const instance = await ownInstance(ctx, tx);

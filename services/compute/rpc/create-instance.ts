@@ -45,6 +45,7 @@ export function createInstance(compute: ComputeContext) {
           target: wanted.name,
           project: projectOf(wanted.name),
           host: (instance) => instance.meta?.host ?? "",
+          ahead: { reads: [{ kind: projectKind, name: request.parent }], host: compute.tools.host },
           retain: request.retain,
           ...(key === undefined ? {} : { requestKey: key }),
           write: async (tx) => {

@@ -28,6 +28,9 @@ export const createContainerStep: Step<InstanceContext> = {
   name: "create-container",
   timeoutMs: STEP_TIMEOUT_MS,
   attempts: ENGINE_ATTEMPTS,
+  prepare(ctx) {
+    ctx.limitsView = ctx.tools.limitsView();
+  },
   async do(ctx) {
     const { innerPool } = await ctx.tools.network.ensure(ctx.signal);
     const options = containerOptions({
@@ -35,7 +38,7 @@ export const createContainerStep: Step<InstanceContext> = {
       network: ctx.tools.network.name,
       deviceRequests: ctx.tools.deviceRequests(ctx.instance.reservation?.gpus ?? []),
       innerPool,
-      limitsView: await ctx.tools.limitsView(),
+      limitsView: (await ctx.limitsView) ?? [],
     });
     ctx.containerId = await createOrFind(ctx, options);
   },

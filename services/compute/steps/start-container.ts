@@ -26,6 +26,7 @@ export const startContainerStep: Step<InstanceContext> = {
   name: "start-container",
   timeoutMs: STEP_TIMEOUT_MS,
   attempts: ENGINE_ATTEMPTS,
+  beginsBeside: true,
   needed: ({ instance }) => instance.spec!.power !== PowerState.POWER_STATE_STOPPED,
   async do(ctx) {
     const id = await needContainer(ctx);

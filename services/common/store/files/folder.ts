@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { RecordFile } from "./format.ts";
 import { decodeFile } from "./format.ts";
@@ -13,6 +13,8 @@ const READ_PARALLEL = 32;
 /** The folder `records/<service>`: one file per uid, each whole or absent. */
 export class RecordFolder {
   readonly path: string;
+  /** Files that have their name, and whose content `sync` brings to disk. */
+  #unsynced: FileHandle[] = [];
 
   constructor(path: string) {
     this.path = path;
@@ -60,20 +62,22 @@ export class RecordFolder {
 
   /**
    * Replaces the file in one step. On disk for good only after `sync`. A file that replaces none gets its name before its content is on disk,
-   * which saves the disk a turn: after a loss of power before the end of `write` it may be damaged, not absent.
+   * which saves the disk a turn: after a loss of power before the end of `sync` it may be damaged, not absent.
    */
   async write(uid: string, content: Buffer, replaces: boolean): Promise<void> {
     const path = join(this.path, uid + SUFFIX);
     const temporary = `${path}.${process.pid}.${randomBytes(4).toString("hex")}${TEMPORARY}`;
     try {
       const file = await open(temporary, "wx", 0o600);
+      let later = false;
       try {
         await file.writeFile(content);
         if (replaces) await file.datasync();
         await rename(temporary, path);
-        if (!replaces) await file.datasync();
+        later = !replaces;
       } finally {
-        await file.close();
+        if (later) this.#unsynced.push(file);
+        else await file.close();
       }
     } catch (error) {
       await rm(temporary, { force: true });
@@ -85,14 +89,29 @@ export class RecordFolder {
     await rm(join(this.path, uid + SUFFIX), { force: true });
   }
 
-  /** Brings the renames since the last call to disk. */
+  /** Brings what was written since the last call to disk: contents and names at once, the disk's journal takes them together. */
   async sync(): Promise<void> {
-    const folder = await open(this.path, "r");
-    try {
-      await folder.sync();
-    } finally {
-      await folder.close();
-    }
+    const files = this.#unsynced;
+    this.#unsynced = [];
+    const results = await Promise.allSettled([...files.map(syncContent), syncFolder(this.path)]);
+    for (const result of results) if (result.status === "rejected") throw result.reason;
+  }
+}
+
+async function syncContent(file: FileHandle): Promise<void> {
+  try {
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, "r");
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
   }
 }
 

@@ -14,7 +14,7 @@ import { Conflict, commit } from "./commit.ts";
 import { formatPageToken, parsePageToken } from "./page-token.ts";
 import { decodeRecord, splitStored } from "./stored.ts";
 import type { StoredRecord } from "./stored.ts";
-import { NameTaken, PendingTransaction } from "./transaction.ts";
+import { NameTaken, PendingTransaction, type ReadStored } from "./transaction.ts";
 
 export const TRANSACTION_TRIES = 20;
 const BACKOFF_MAX_MS = 40;
@@ -114,16 +114,23 @@ export class RecordStore {
     options: CommitOptions,
     onCommitted: (committed: Committed) => Promise<void>,
   ): Promise<R> {
+    const read: ReadStored = (kind, name) => this.#readStored(kind, name);
+    let { known } = options;
     for (let attempt = 1; ; attempt++) {
       await this.#recovery.gate();
-      const tx = new PendingTransaction(this.#link.clock.now(), (kind, name) => this.#readStored(kind, name));
+      const tx = new PendingTransaction(this.#link.clock.now(), read, known);
+      known = undefined;
       let committed: Committed;
       let result: R;
+      let written = false;
       try {
         result = await fn(tx);
-        if (tx.writes.size === 0 && tx.sets.length === 0 && options.request === undefined) return result;
+        written = tx.writes.size > 0 || tx.sets.length > 0 || options.request !== undefined;
+        if (!written && tx.guessed) continue;
+        if (!written) return result;
         committed = await commit(this.#link, this.#keys, this.#service, tx, options);
       } catch (error) {
+        if (tx.guessed && (!written || error instanceof Conflict)) continue;
         await this.#afterFailure(error, attempt, options);
         continue;
       }

@@ -65,6 +65,13 @@ export function encodeRecord<T extends Resource>(kind: Kind<T>, record: T): Buff
   return Buffer.from(encoded.buffer, encoded.byteOffset, encoded.length);
 }
 
+/** As Redis has a record that was read or written before; undefined for one that was not. */
+export function storedOf<T extends Resource>(kind: Kind<T>, record: T): StoredRecord | undefined {
+  if ((record.meta?.version ?? 0n) === 0n) return undefined;
+  const { buffer, byteOffset, length } = kind.message.encode(record).finish();
+  return { schema: kind.schema, bytes: Buffer.from(buffer, byteOffset, length) };
+}
+
 /** Decodes a record, brought up to the kind's present layout. */
 export function decodeRecord<T extends Resource>(kind: Kind<T>, { schema, bytes }: StoredRecord): T {
   if (schema === kind.schema) return kind.message.decode(bytes);

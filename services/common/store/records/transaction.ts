@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { notFound } from "../../errors/errors.ts";
-import type { Kind, Resource, Transaction } from "../api.ts";
-import { decodeRecord, etagOf, versionOf } from "./stored.ts";
+import type { Kind, KnownRecord, Resource, Transaction } from "../api.ts";
+import { decodeRecord, etagOf, storedOf, versionOf } from "./stored.ts";
 import type { StoredRecord } from "./stored.ts";
 
 /** Reads one record as Redis has it. */
@@ -41,10 +41,18 @@ export class PendingTransaction implements Transaction {
   readonly writes = new Map<string, TransactionWrite>();
   readonly sets: SetChange[] = [];
   readonly #read: ReadStored;
+  readonly #known: readonly KnownRecord[];
+  #guessed = false;
 
-  constructor(now: Date, read: ReadStored) {
+  constructor(now: Date, read: ReadStored, known: readonly KnownRecord[] = []) {
     this.now = now;
     this.#read = read;
+    this.#known = known;
+  }
+
+  /** Whether something known before was taken as read. */
+  get guessed(): boolean {
+    return this.#guessed;
   }
 
   async get<T extends Resource>(kind: Kind<T>, name: string): Promise<T | undefined> {
@@ -53,7 +61,7 @@ export class PendingTransaction implements Transaction {
     if (write !== undefined) return write.record as T | undefined;
     const known = this.reads.get(key);
     if (known !== undefined) return known.record as T | undefined;
-    const stored = await this.#read(kind.name, name);
+    const stored = this.#guess(kind, name) ?? (await this.#read(kind.name, name));
     const record = stored && decodeRecord(kind, stored);
     this.reads.set(key, { kind: kind as unknown as Kind<Resource>, name, stored, record });
     return record;
@@ -63,6 +71,14 @@ export class PendingTransaction implements Transaction {
     const record = await this.get(kind, name);
     if (record === undefined) throw notFound(name);
     return record;
+  }
+
+  /** A copy: what this run does to it must not be seen by the next one. */
+  #guess<T extends Resource>(kind: Kind<T>, name: string): StoredRecord | undefined {
+    const known = this.#known.find(({ kind: of, record }) => of.name === kind.name && record.meta?.name === name);
+    const stored = known && storedOf(known.kind, known.record);
+    if (stored) this.#guessed = true;
+    return stored;
   }
 
   create<T extends Resource>(kind: Kind<T>, record: T): void {

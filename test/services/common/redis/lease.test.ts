@@ -53,6 +53,18 @@ describe("lease", () => {
     assert.equal(await redis.get(key), "another");
   });
 
+  test("a process that stood still knows at once that its time is over", async () => {
+    const lease = await acquireLease({ redis, key: newKey(), ttlMs: 300, signal: never });
+    assert.equal(lease.held, true);
+    // Nothing else runs meanwhile, the lease's own timer neither.
+    const endMs = performance.now() + 400;
+    while (performance.now() < endMs);
+    assert.equal(lease.lost.aborted, false);
+    assert.equal(lease.held, false);
+    await lease.release();
+    assert.equal(lease.held, false);
+  });
+
   test("waiting ends with the signal, and so does holding", async () => {
     const key = newKey();
     const holder = await acquireLease({ redis, key, ttlMs: 5_000, signal: never });

@@ -43,14 +43,19 @@ export function events(dir: string): string[] {
   return readFileSync(join(dir, "events"), "utf8").trim().split("\n");
 }
 
-/** A job of many short steps that note their beginning and end with the process they run in. */
+/** A job of many short steps, most begun beside their writes, that note their beginning and end with the process they run in. */
 export function busyJob(dir: string): Job {
   const steps = Array.from({ length: 20 }, (_, i): TestStep =>
-    step(`step-${i}`, async (ctx) => {
-      note(dir, `begin ${process.pid} ${i}`);
-      await delay(100, undefined, { signal: ctx.signal });
-      note(dir, `end ${process.pid} ${i}`);
-    }),
+    step(
+      `step-${i}`,
+      async (ctx) => {
+        note(dir, `begin ${process.pid} ${i}`);
+        await delay(100, undefined, { signal: ctx.signal });
+        note(dir, `end ${process.pid} ${i}`);
+      },
+      undefined,
+      { beginsBeside: i % 4 !== 0 },
+    ),
   );
   return testJob("busy", steps);
 }

@@ -105,7 +105,7 @@ export class Platform implements AsyncDisposable {
       redis: platform.#redis,
       log,
       limits,
-      onSubmitted: (record, active) => platform.worker?.begin(record, active) ?? false,
+      onSubmitted: (submitted, active) => platform.worker?.begin(submitted, active) ?? false,
     });
     if (options.jobs) {
       platform.worker = startWorker({
