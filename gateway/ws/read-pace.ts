@@ -18,4 +18,9 @@ export class ReadPace {
     this.#atMs = nowMs;
     return this.#left >= 0 ? 0 : Math.ceil((-this.#left / this.#perSecond) * 1000);
   }
+
+  /** Whether it is as if nothing had been read yet. */
+  rested(nowMs: number): boolean {
+    return this.#left + ((nowMs - this.#atMs) / 1000) * this.#perSecond >= this.#burst;
+  }
 }

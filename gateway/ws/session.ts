@@ -206,6 +206,9 @@ export class Session implements Sink {
   sweep(nowMs: number, ping: boolean): void {
     if (this.#closing) return;
     const { limits } = this.server;
+    // Made anew with the next frame: most observers send none.
+    if (this.#bucket?.full(nowMs)) this.#bucket = undefined;
+    if (this.#pace?.rested(nowMs)) this.#pace = undefined;
     if (!this.principal) {
       if (nowMs - this.openedMs > limits.helloTimeoutMs) this.close("HELLO_TIMEOUT");
       return;

@@ -19,4 +19,9 @@ export class TokenBucket {
     this.#tokens -= 1;
     return true;
   }
+
+  /** Whether it is as if nothing had been taken yet. */
+  full(nowMs: number): boolean {
+    return this.#tokens + ((nowMs - this.#atMs) / 1000) * this.#perSecond >= this.#burst;
+  }
 }

@@ -19,6 +19,8 @@ export const subscribe: FrameHandler = async (session, frame, id) => {
   await server.originsListed(mirror);
   const wanted = joining.get(mirror) === mark;
   if (wanted) joining.delete(mirror);
+  // Nearly all sockets observe one mirror, for ever: an empty map would be memory of each.
+  if (joining.size === 0 && session.joining === joining) session.joining = undefined;
   if (!session.open) return;
   if (!wanted) throw failedPrecondition("UNSUBSCRIBED", `${mirror} was unsubscribed from meanwhile`, { mirror });
   const definition = server.catalog.admit(mirror, session.principal!);
