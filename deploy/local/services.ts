@@ -15,7 +15,7 @@ const MAINS: Record<ServiceName, string> = {
   gateway: "gateway/main.ts",
 };
 /** MiB of one half of V8's young generation (16 by default): a service that rests should be small. */
-const YOUNG_GENERATION_MIB = 4;
+export const YOUNG_GENERATION_MIB = 4;
 
 /**
  * Of Gantry's own processes and its Redis: what is asked of them is little work for the processor, but somebody waits for it, also while

@@ -34,6 +34,7 @@ serve(async () => {
     port: (server.address() as AddressInfo).port,
     token: "none",
     ready: () => sockets.every((socket) => socket.writableLength <= BACKLOG_BYTES),
+    behind: () => 0,
     publish(count) {
       const frames: Buffer[] = [];
       for (let i = 0; i < count; i++) {

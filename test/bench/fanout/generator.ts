@@ -1,6 +1,9 @@
 // The other end of the observers: raw sockets that parse frames, check that no number is missing, and time them.
 import { randomBytes } from "node:crypto";
 import { connect, type Socket } from "node:net";
+import { frameAt, isDelta, isOf, parseDeltas, sequenceOf, stampOf, type Frame, type Parsed } from "./frame-reader.ts";
+import { Latencies } from "./latencies.ts";
+import { FILLER_MIRROR } from "./publisher.ts";
 
 interface Start {
   do: "connect";
@@ -8,6 +11,8 @@ interface Start {
   count: number;
   token: string;
   mirror: string;
+  /** Those that will be told to stop reading: they observe FILLER_MIRROR too, which nothing is counted of. */
+  fillable: number;
 }
 interface Count {
   do: "count";
@@ -27,18 +32,24 @@ export interface GeneratorCounts {
   bytes: number;
   gaps: number;
   ended: number;
-  /** Nanoseconds from publication to here, of frames that carry their time. */
+  /** Milliseconds from publication to here, of frames that carry their time. */
   latenciesMs: { p50: number; p99: number; max: number; count: number };
 }
 
 const observers: Observer[] = [];
-let latencies: number[] = [];
+const latencies = new Latencies();
 let deliveries = 0;
 let bytes = 0;
 let gaps = 0;
 let ended = 0;
-const SEQUENCE = Buffer.from('"s":');
-const STAMP = Buffer.from("@t=");
+/** All observers read into the same memory, one after the other: nothing is allocated for what is read. */
+const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024);
+/** What an observer read last: most likely what the next one reads. */
+let parsed: Parsed | undefined;
+/** From this process's clock to the machine's, which the server's stamps are of. */
+const CLOCK_OFFSET_MS = Number(process.hrtime.bigint()) / 1e6 - performance.now();
+
+const nowMs = (): number => performance.now() + CLOCK_OFFSET_MS;
 
 class Observer {
   readonly socket: Socket;
@@ -49,18 +60,25 @@ class Observer {
   readonly ready: Promise<void>;
   #resolve!: () => void;
   #upgraded = false;
-  #sequenceAt = -1;
+  readonly #hello: () => void;
 
-  constructor(port: number, token: string, mirror: string) {
+  /** Observes FILLER_MIRROR too. */
+  readonly #fillable: boolean;
+
+  constructor({ port, token, mirror }: Start, fillable: boolean) {
     this.ready = new Promise((resolve) => (this.#resolve = resolve));
-    this.socket = connect(port, "127.0.0.1");
-    this.socket.setNoDelay(true);
+    this.#fillable = fillable;
+    this.#hello = () => this.#greet(token, mirror);
+    const callback = (length: number): boolean => {
+      this.#read(length, nowMs());
+      return true;
+    };
+    this.socket = connect({ port, host: "127.0.0.1", noDelay: true, onread: { buffer: READ_BUFFER, callback } });
     const key = randomBytes(16).toString("base64");
     this.socket.write(
       `GET /v1/mirror HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n` +
         `Sec-WebSocket-Key: ${key}\r\nSec-WebSocket-Protocol: mirror.v1.json\r\n\r\n`,
     );
-    this.socket.on("data", (chunk: Buffer) => this.#data(chunk, () => this.#greet(token, mirror)));
     this.socket.on("close", () => ended++);
     this.socket.on("error", () => this.socket.destroy());
   }
@@ -68,6 +86,7 @@ class Observer {
   #greet(token: string, mirror: string): void {
     this.#send(JSON.stringify({ t: "hello", id: 1, token }));
     this.#send(JSON.stringify({ t: "subscribe", id: 2, m: mirror }));
+    if (this.#fillable) this.#send(JSON.stringify({ t: "subscribe", id: 3, m: FILLER_MIRROR }));
   }
 
   /** Masked with zeros: allowed, and the same bytes. */
@@ -80,80 +99,72 @@ class Observer {
     this.socket.write(Buffer.concat([head, Buffer.alloc(4), payload]));
   }
 
-  #data(chunk: Buffer, upgraded: () => void): void {
-    let data = this.#rest ? Buffer.concat([this.#rest, chunk]) : chunk;
-    bytes += chunk.length;
+  /** `length` bytes are in the buffer that all share. */
+  #read(length: number, now: number): void {
+    bytes += length;
+    if (this.#live && !this.#rest && !this.#fillable) {
+      const same = parsed?.bytes.length === length && READ_BUFFER.compare(parsed.bytes, 0, length, 0, length) === 0;
+      if (!same) parsed = parseDeltas(READ_BUFFER, length);
+      if (parsed) return this.#took(parsed, now);
+    }
+    const chunk = Buffer.from(READ_BUFFER.subarray(0, length));
+    this.#slowly(this.#rest ? Buffer.concat([this.#rest, chunk]) : chunk, now);
+  }
+
+  #took({ firstS, lastS, stampsMs }: Parsed, now: number): void {
+    if (firstS !== this.#s + 1) gaps++;
+    this.#s = lastS;
+    deliveries += lastS - firstS + 1;
+    for (const stampMs of stampsMs) latencies.add(now - stampMs);
+  }
+
+  /** Whatever it is, frame by frame. */
+  #slowly(data: Buffer, now: number): void {
+    let at = 0;
     if (!this.#upgraded) {
       const end = data.indexOf("\r\n\r\n");
       if (end < 0) return void (this.#rest = data);
       if (!data.toString("latin1", 0, 16).includes("101")) throw new Error(data.toString("latin1", 0, end));
       this.#upgraded = true;
-      data = data.subarray(end + 4);
-      upgraded();
+      at = end + 4;
+      this.#hello();
     }
-    let at = 0;
-    const now = Number(process.hrtime.bigint()) / 1e6;
-    while (data.length - at >= 2) {
-      const short = data[at + 1]!;
-      const head = short === 126 ? 4 : short === 127 ? 10 : 2;
-      if (data.length - at < head) break;
-      const length =
-        short === 126 ? data.readUInt16BE(at + 2) : short === 127 ? Number(data.readBigUInt64BE(at + 2)) : short;
-      if (data.length - at < head + length) break;
-      const opcode = data[at]! & 15;
-      if (opcode === 1) this.#frame(data, at + head, length, now);
-      else if (opcode === 9) this.socket.write(Buffer.from([0x8a, 0x80, 0, 0, 0, 0]));
-      at += head + length;
+    for (let frame = frameAt(data, at, data.length); frame; frame = frameAt(data, at, data.length)) {
+      if (frame.opcode === 9) this.socket.write(Buffer.from([0x8a, 0x80, 0, 0, 0, 0]));
+      else if (this.#fillable && isOf(data, frame, FILLER_MIRROR)) {
+        // Not what is measured.
+      } else if (frame.opcode === 1 && isDelta(data, frame)) this.#delta(data, frame, now);
+      else if (frame.opcode === 1) this.#other(data, frame);
+      at = frame.end;
     }
     this.#rest = at < data.length ? data.subarray(at) : undefined;
   }
 
-  #frame(data: Buffer, at: number, length: number, now: number): void {
-    // {"t":"delta"...: the sixth byte behind the brace tells the type.
-    const type = data[at + 6]!;
-    if (type !== 0x64) {
-      const text = data.toString("utf8", at, at + length);
-      if (text.startsWith('{"t":"error"')) throw new Error(text);
-      if (text.startsWith('{"t":"synced"')) {
-        this.#live = true;
-        this.#s = this.#number(data, at);
-        this.#resolve();
-      } else if (text.startsWith('{"t":"resumed"')) this.#live = false;
-      return;
-    }
-    if (!this.stalled) deliveries++;
-    const s = this.#number(data, at);
+  #delta(data: Buffer, frame: Frame, now: number): void {
+    const s = sequenceOf(data, frame);
     if (this.#live && s !== this.#s + 1) gaps++;
     this.#s = s;
     if (this.stalled) return;
-    const stamp = data.lastIndexOf(STAMP, at + length - 1);
-    if (stamp > at) latencies.push(now - Number(data.toString("latin1", stamp + 3, data.indexOf("@", stamp + 3))));
+    deliveries++;
+    const stampMs = stampOf(data, frame);
+    if (stampMs !== undefined) latencies.add(now - stampMs);
   }
 
-  #number(data: Buffer, at: number): number {
-    // All frames of a mirror have it at the same place, one per type.
-    let from = this.#sequenceAt + at;
-    if (this.#sequenceAt < 0 || data[from - 1] !== 0x3a || data[from - 2] !== 0x22 || data[from - 3] !== 0x73) {
-      from = data.indexOf(SEQUENCE, at) + SEQUENCE.length;
-      this.#sequenceAt = from - at;
-    }
-    let value = 0;
-    for (let i = from; data[i]! >= 0x30 && data[i]! <= 0x39; i++) value = value * 10 + data[i]! - 0x30;
-    return value;
+  #other(data: Buffer, frame: Frame): void {
+    const text = data.toString("utf8", frame.from, frame.to);
+    if (text.startsWith('{"t":"error"')) throw new Error(text);
+    if (text.startsWith('{"t":"resumed"')) this.#live = false;
+    if (!text.startsWith('{"t":"synced"')) return;
+    this.#live = true;
+    this.#s = sequenceOf(data, frame);
+    this.#resolve();
   }
 }
 
 function counts(): GeneratorCounts {
-  const sorted = Float64Array.from(latencies).sort();
-  const at = (q: number): number => sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? 0;
-  const result = {
-    deliveries,
-    bytes,
-    gaps,
-    ended,
-    latenciesMs: { p50: at(0.5), p99: at(0.99), max: at(1), count: sorted.length },
-  };
-  latencies = [];
+  const [p50, p99, max] = [latencies.quantileMs(0.5), latencies.quantileMs(0.99), latencies.quantileMs(1)];
+  const result = { deliveries, bytes, gaps, ended, latenciesMs: { p50, p99, max, count: latencies.count } };
+  latencies.clear();
   deliveries = 0;
   bytes = 0;
   return result;
@@ -175,7 +186,7 @@ async function command(message: GeneratorCommand): Promise<object> {
   for (let i = 0; i < message.count; i += CONNECTING_AT_ONCE) {
     const some = Array.from(
       { length: Math.min(CONNECTING_AT_ONCE, message.count - i) },
-      () => new Observer(message.port, message.token, message.mirror),
+      (_, j) => new Observer(message, i + j < message.fillable),
     );
     observers.push(...some);
     await Promise.all(some.map((observer) => observer.ready));

@@ -2,19 +2,32 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { GeneratorCommand, GeneratorCounts } from "./generator.ts";
+import { setNiceness } from "../../../deploy/local/process/priority.ts";
+import { CONTROL_PLANE_NICE, YOUNG_GENERATION_MIB } from "../../../deploy/local/services.ts";
+import { cpuMsOf, Others } from "./others.ts";
 import type { ServerCommand } from "./publisher.ts";
 
 const REPLY_TIMEOUT_MS = 60_000;
-const TICKS_PER_SECOND = 100;
+/** Those that run. */
+const running = new Set<Pinned>();
 
-/** A process of the measurement, pinned to one core. */
+/** Processor time of the machine's processes that are not of this measurement. */
+export const others = new Others(() => [process.pid, ...[...running].map((each) => each.process.pid!)]);
+
+/** A process of the measurement, pinned to one core; as nice as `npm start` makes the gateway, and with its young generation. */
 export class Pinned {
   readonly process: ChildProcess;
   constructor(file: string, core: number) {
     const path = fileURLToPath(new URL(file, import.meta.url));
-    this.process = spawn("taskset", ["-c", String(core), process.execPath, path], {
+    const young = `--max-semi-space-size=${YOUNG_GENERATION_MIB}`;
+    this.process = spawn("taskset", ["-c", String(core), process.execPath, young, path], {
       stdio: ["ignore", "inherit", "inherit", "ipc"],
+      // Niceness is told per session. It ends with its channel to this process.
+      detached: true,
     });
+    setNiceness(this.process.pid!, CONTROL_PLANE_NICE);
+    running.add(this);
+    this.process.once("exit", () => running.delete(this));
   }
 
   ask<T>(command: ServerCommand | GeneratorCommand): Promise<T> {
@@ -35,8 +48,7 @@ export class Pinned {
 
   /** User and system time so far. */
   cpuMs(): number {
-    const fields = readFileSync(`/proc/${this.process.pid}/stat`, "utf8").split(") ")[1]!.split(" ");
-    return ((Number(fields[11]) + Number(fields[12])) * 1_000) / TICKS_PER_SECOND;
+    return cpuMsOf(this.process.pid);
   }
 
   rssKb(): number {
@@ -64,8 +76,10 @@ export class Pair {
     ({ port: this.port, token: this.token } = await this.server.ask<{ port: number; token: string }>({ do: "start" }));
   }
 
-  connect(count: number): Promise<unknown> {
-    return this.generator.ask({ do: "connect", port: this.port, token: this.token, count, mirror: "projects/default" });
+  /** `fillable`: so many of them can be made to lag. */
+  connect(count: number, fillable = 0): Promise<unknown> {
+    const { port, token } = this;
+    return this.generator.ask({ do: "connect", port, token, count, mirror: "projects/default", fillable });
   }
 
   counts(): Promise<GeneratorCounts> {

@@ -11,7 +11,19 @@ export interface Publish {
 export interface Start {
   do: "start";
 }
-export type ServerCommand = Publish | Start;
+/** Asks how many observers are not live. */
+export interface Behind {
+  do: "behind";
+}
+/** Publishes to FILLER_MIRROR until its observers, who have stopped reading, are lagging. */
+export interface Fill {
+  do: "fill";
+}
+export type ServerCommand = Publish | Start | Behind | Fill;
+
+/** A mirror that only those observe who will stop reading: it fills their sockets, and nobody else's. */
+export const FILLER_MIRROR = "projects/filler";
+const FILL_TIMEOUT_MS = 20_000;
 
 /** Above this many unsent bytes of some observer that reads, the publisher waits: it saturates, it does not overrun. */
 export const BACKLOG_BYTES = 64 * 1024;
@@ -21,6 +33,10 @@ export interface Target {
   publish(count: number): void;
   /** True when every observer that reads has little unsent. */
   ready(): boolean;
+  /** Observers that are not live. */
+  behind(): number;
+  /** Publishes some to FILLER_MIRROR; true once all its observers are lagging. */
+  fill?(): boolean;
 }
 
 /** Publishes for a time; resolves to how many messages. */
@@ -43,6 +59,14 @@ export async function publishFor(target: Target, command: Publish): Promise<numb
   return messages;
 }
 
+async function fill(target: Target): Promise<void> {
+  const endMs = performance.now() + FILL_TIMEOUT_MS;
+  while (target.fill?.() === false) {
+    if (performance.now() > endMs) throw new Error("those that do not read do not lag");
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
 export function nowStamp(): string {
   return `@t=${(Number(process.hrtime.bigint()) / 1e6).toFixed(3)}@`;
 }
@@ -52,6 +76,11 @@ export function serve(start: () => Promise<{ port: number; token: string } & Tar
   process.on("message", (message: ServerCommand) => {
     const work = async (): Promise<object> => {
       if (message.do === "publish") return { messages: await publishFor(target, message) };
+      if (message.do === "behind") return { behind: target.behind() };
+      if (message.do === "fill") {
+        await fill(target);
+        return {};
+      }
       target = await start();
       return { port: target.port, token: target.token, pid: process.pid };
     };
