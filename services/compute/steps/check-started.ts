@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ContainerState } from "../../common/engine/state.ts";
 import type { InstanceContext } from "../jobs/context.ts";
@@ -20,7 +20,7 @@ const SETTLE_TIMEOUT_MS = 20_000;
  */
 export async function checkStarted(ctx: InstanceContext): Promise<void> {
   const { state, pid } = (await seenByObserver(ctx)) ?? (await look(ctx));
-  if (state === "paused" || (state === "running" && (await lives(pid)))) return;
+  if (state === "paused" || (state === "running" && lives(pid))) return;
   await settled(ctx);
 }
 
@@ -51,10 +51,13 @@ async function seenByObserver(ctx: InstanceContext): Promise<ContainerState | un
   }
 }
 
-/** Asks the kernel: a process that ends at once has mostly ended before the engine says so. */
-async function lives(pid: number): Promise<boolean> {
+/**
+ * Asks the kernel: a process that ends at once has mostly ended before the engine says so. The kernel answers at once, where threads would take
+ * several turns.
+ */
+function lives(pid: number): boolean {
   try {
-    const stat = await readFile(`/proc/${pid}/stat`, "utf8");
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
     return !["Z", "X"].includes(stat.slice(stat.lastIndexOf(")") + 2, stat.lastIndexOf(")") + 3));
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
@@ -78,7 +81,7 @@ async function settled(ctx: InstanceContext): Promise<void> {
       start = container.startTime?.getTime();
       sinceMs = nowMs;
     }
-    const neededMs = (await lives(container.pid)) ? STEADY_MS : ENGINE_LAG_MS;
+    const neededMs = lives(container.pid) ? STEADY_MS : ENGINE_LAG_MS;
     if (container.state === "running" && (late || nowMs - sinceMs >= neededMs)) return;
     await delay(POLL_INTERVAL_MS, undefined, { signal: ctx.signal });
   }
