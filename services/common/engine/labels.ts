@@ -20,6 +20,10 @@ export const KIND_INSTANCE = "instance";
 export const KIND_PROBE = "probe";
 export const KIND_NETWORK = "network";
 export const KIND_VOLUME = "volume";
+/** A node of a cluster. */
+export const KIND_NODE = "node";
+/** The network of one cluster. */
+export const KIND_CLUSTER_NETWORK = "cluster-network";
 
 export interface Identity {
   name: string;

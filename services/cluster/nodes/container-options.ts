@@ -1,0 +1,134 @@
+import type { Cluster } from "../../../proto/gen/gantry/cluster/v1/cluster.ts";
+import { MountPropagation, type Node, type NodeMount, NodeRole } from "../../../proto/gen/gantry/cluster/v1/node.ts";
+import { identityLabels, KIND_NODE, KIND_VOLUME } from "../../common/engine/labels.ts";
+import { engineNameOfCluster } from "../clusters/names.ts";
+
+/** kind's own labels: by them its tools find a cluster's nodes. On nothing but nodes (and the load balancer's stub): kind removes all that has them. */
+export const LABEL_KIND_CLUSTER = "io.x-k8s.kind.cluster";
+export const LABEL_KIND_ROLE = "io.x-k8s.kind.role";
+
+export const API_PORT = 6443;
+export const ADMIN_KUBECONFIG = "/etc/kubernetes/admin.conf";
+
+/** The engine keeps that much of what a node's systemd says: it must not fill the host's disk. */
+const LOG_CONFIG = { Type: "json-file", Config: { "max-size": "10m", "max-file": "3" } };
+/** What an orderly end of a node's services may take. */
+const STOP_TIMEOUT_SECONDS = 20;
+
+const ROLE_LABEL: Record<number, string> = {
+  [NodeRole.NODE_ROLE_CONTROL_PLANE]: "control-plane",
+  [NodeRole.NODE_ROLE_WORKER]: "worker",
+};
+
+const PROPAGATION: Record<number, string> = {
+  [MountPropagation.MOUNT_PROPAGATION_HOST_TO_CONTAINER]: "rslave",
+  [MountPropagation.MOUNT_PROPAGATION_BIDIRECTIONAL]: "rshared",
+};
+
+export interface NodeContainerInput {
+  /** With defaults filled in, and reserved. */
+  cluster: Cluster;
+  /** With defaults filled in, and reserved. */
+  node: Node;
+  /** Name of the cluster's network on the engine. */
+  network: string;
+}
+
+/** Body of POST /containers/create, as far as it is used here. */
+export type NodeContainerOptions = ReturnType<typeof nodeContainerOptions>;
+
+/** What the engine is asked to create for a node: kind's contract, with a pinned address and limits of its own. */
+export function nodeContainerOptions({ cluster, node, network }: NodeContainerInput) {
+  const meta = node.meta!;
+  const spec = node.spec!;
+  const isControlPlane = spec.role === NodeRole.NODE_ROLE_CONTROL_PLANE;
+  const { endpointName = "", apiIpv4 = "" } = cluster.reservation ?? {};
+  const ports = [...spec.ports, ...(isControlPlane ? apiPort(cluster) : [])];
+  const memory = Number(spec.memoryBytes);
+  return {
+    Image: spec.image || cluster.spec!.image,
+    Hostname: node.reservation!.kubernetesName,
+    Tty: true,
+    Env: isControlPlane ? [`KUBECONFIG=${ADMIN_KUBECONFIG}`] : [],
+    Labels: {
+      ...identityLabels({ name: meta.name, uid: meta.uid, kind: KIND_NODE }),
+      [LABEL_KIND_CLUSTER]: engineNameOfCluster(cluster.meta!.name),
+      [LABEL_KIND_ROLE]: ROLE_LABEL[spec.role],
+    },
+    StopTimeout: STOP_TIMEOUT_SECONDS,
+    ExposedPorts: Object.fromEntries(ports.map((port) => [portKey(port), {}])),
+    HostConfig: {
+      Privileged: true,
+      SecurityOpt: ["seccomp=unconfined", "apparmor=unconfined"],
+      CgroupnsMode: "private",
+      Init: false,
+      // Not kind's `on-failure:1`: a cluster is to be there again after the engine's or the host's restart.
+      RestartPolicy: { Name: "unless-stopped" },
+      Tmpfs: { "/tmp": "", "/run": "" },
+      Mounts: [varVolume(meta.name, meta.uid), MODULES, ...spec.mounts.map(bindMount)],
+      ExtraHosts: [`${endpointName}:${apiIpv4}`],
+      DnsSearch: cluster.spec!.networking?.dnsSearch ?? [],
+      NanoCpus: Number(spec.cpuMillis) * 1e6,
+      Memory: memory,
+      // Equal to memory: no swap beyond it, so that the limit is what it says.
+      MemorySwap: memory,
+      DeviceRequests: spec.devices.length > 0 ? [{ Driver: "cdi", DeviceIDs: spec.devices }] : [],
+      PortBindings: portBindings(ports),
+      NetworkMode: network,
+      LogConfig: LOG_CONFIG,
+    },
+    NetworkingConfig: {
+      EndpointsConfig: { [network]: { IPAMConfig: { IPv4Address: node.reservation!.ipv4 } } },
+    },
+  };
+}
+
+const MODULES = { Type: "bind", Source: "/lib/modules", Target: "/lib/modules", ReadOnly: true };
+
+/** Anonymous, as kind has it: it goes with the container. The labels tell whose it is where it does not. */
+function varVolume(name: string, uid: string) {
+  return {
+    Type: "volume",
+    Target: "/var",
+    VolumeOptions: { Labels: identityLabels({ name, uid, kind: KIND_VOLUME }) },
+  };
+}
+
+function bindMount({ hostPath, containerPath, readOnly, propagation }: NodeMount) {
+  return {
+    Type: "bind",
+    Source: hostPath,
+    Target: containerPath,
+    ReadOnly: readOnly,
+    BindOptions: { CreateMountpoint: true, Propagation: PROPAGATION[propagation] ?? "rprivate" },
+  };
+}
+
+interface Port {
+  hostIp: string;
+  hostPort: number;
+  port: number;
+  protocol: string;
+}
+
+/** With several control planes the API has an address of its own instead. */
+function apiPort({ spec, reservation }: Cluster): Port[] {
+  if (!reservation || reservation.apiPort === 0) return [];
+  const hostIp = spec!.networking?.apiServerAddress || "127.0.0.1";
+  return [{ hostIp, hostPort: reservation.apiPort, port: API_PORT, protocol: "tcp" }];
+}
+
+function portBindings(ports: readonly Port[]): Record<string, { HostIp: string; HostPort: string }[]> {
+  const bindings: Record<string, { HostIp: string; HostPort: string }[]> = {};
+  for (const { hostIp, hostPort, port, protocol } of ports) {
+    (bindings[portKey({ port, protocol })] ??= []).push({
+      HostIp: hostIp || "127.0.0.1",
+      HostPort: hostPort === 0 ? "" : String(hostPort),
+    });
+  }
+  return bindings;
+}
+
+function portKey({ port, protocol }: Pick<Port, "port" | "protocol">): string {
+  return `${port}/${protocol || "tcp"}`;
+}
