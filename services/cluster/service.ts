@@ -6,15 +6,16 @@ import { EngineSlots } from "../common/engine/slots.ts";
 import { operationKind } from "../common/jobs/kind.ts";
 import { OperationQueue } from "../common/jobs/operations.ts";
 import { operationsServer } from "../common/jobs/rpc/operations-server.ts";
-import { startWorker } from "../common/jobs/worker.ts";
+import { isWorkedOn, startWorker } from "../common/jobs/worker.ts";
 import type { MainContext, Running } from "../common/lifecycle/run-main.ts";
 import { loadTls } from "../common/realm/tls.ts";
 import { connectRedis } from "../common/redis/connect.ts";
 import { Mutex } from "../common/rpc/handlers/mutex.ts";
 import { createGrpcServer } from "../common/rpc/server.ts";
 import { openStore } from "../common/store/store.ts";
-import { ObservationSets } from "../common/watch/observation-sets.ts";
+import { ObservationHub } from "../common/watch/observations.ts";
 import { ClusterCatalog } from "./clusters/catalog.ts";
+import { NodeImages } from "./clusters/node-images.ts";
 import { Projects } from "./clusters/projects.ts";
 import type { ClusterConfig } from "./config.ts";
 import type { ClusterServiceContext } from "./context.ts";
@@ -43,7 +44,7 @@ export async function createClusterService(main: MainContext<ClusterConfig>): Pr
 
   const queueRedis = connectRedis(redisUrl);
   const projects = new Projects({ address: config.computeAddress, credentials: tls.channelCredentials() });
-  const observations = new ObservationSets();
+  const observations = new ObservationHub();
   const slots = new EngineSlots(config.engineConcurrency);
   const { subnets } = config;
   const tools: HostTools = { host, engine, observer, catalog, slots, subnets, now: () => store.now() };
@@ -72,7 +73,9 @@ export async function createClusterService(main: MainContext<ClusterConfig>): Pr
     operations,
     catalog,
     projects,
+    images: new NodeImages({ host, engine, observer }),
     tools,
+    hostWorks: (of) => isWorkedOn(queueRedis, store, of),
     observations,
     admission: new Mutex({ waitingMax: config.admissionsWaitingMax, limitName: "GANTRY_ADMISSIONS_WAITING_MAX" }),
     signal,

@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import type { Operations } from "../common/jobs/api.ts";
 import type { ObservationSource } from "../common/watch/observations.ts";
 import type { StoreHandle } from "../common/store/store.ts";
+import type { Clusters } from "./clusters.ts";
 import type { ComputeConfig } from "./config.ts";
 import type { HostTools } from "./host-tools.ts";
 import type { InstanceCatalog } from "./instances/catalog.ts";
@@ -18,6 +19,8 @@ export interface ComputeContext {
   readonly operations: Operations;
   readonly catalog: InstanceCatalog;
   readonly hosts: HostCatalog;
+  /** Absent where the realm has no cluster service. */
+  readonly clusters: Clusters | undefined;
   /** This process's host: handlers read what is observed there. */
   readonly tools: HostTools;
   readonly observations: ObservationSource;

@@ -13,6 +13,7 @@ import { connectRedis } from "../common/redis/connect.ts";
 import { createGrpcServer } from "../common/rpc/server.ts";
 import { openStore } from "../common/store/store.ts";
 import { ObservationSet } from "../common/watch/observations.ts";
+import { Clusters } from "./clusters.ts";
 import type { ComputeConfig } from "./config.ts";
 import type { ComputeContext } from "./context.ts";
 import { ensureDefaultProject } from "./default-project.ts";
@@ -98,6 +99,11 @@ export async function createComputeService(main: MainContext<ComputeConfig>): Pr
   });
   const reconciler = new Reconciler({ tools, store, operations, isActive: () => worker.active, log });
   const peers = new Peers({ store, credentials: () => tls.channelCredentials() });
+  const { clusterAddress } = config;
+  const clusters =
+    clusterAddress === ""
+      ? undefined
+      : new Clusters({ address: clusterAddress, credentials: tls.channelCredentials() });
   const meter = new ContainerMeter(engine);
   const usage = new UsageSampler({ host, observer, meter, set, diskPath: () => keeper.diskPath, log, signal });
   const askInnerEngine: typeof tools.innerEngines.ask = (instance, ended) => tools.innerEngines.ask(instance, ended);
@@ -110,6 +116,7 @@ export async function createComputeService(main: MainContext<ComputeConfig>): Pr
     operations,
     catalog,
     hosts,
+    clusters,
     tools,
     observations: set,
     usage,
@@ -146,6 +153,7 @@ export async function createComputeService(main: MainContext<ComputeConfig>): Pr
       stopShowing();
       await Promise.allSettled([worker.close(), reconciler.idle(), operations.close(), observing, ...keeping]);
       peers.close();
+      clusters?.close();
       catalog.close();
       hosts.close();
       queueRedis.disconnect();

@@ -1,4 +1,4 @@
-// What compute and the gateway cost while nothing happens, and how long they take until they are ready: started as `npm start` starts them, with Redis and an
+// What the services and the gateway cost while nothing happens, and how long they take until they are ready: started as `npm start` starts them, with Redis and an
 // engine of their own. Cold: no compiled code is cached; warm: as from the second start on.
 import { mkdtemp, rm } from "node:fs/promises";
 import { loadavg, tmpdir } from "node:os";
@@ -22,7 +22,7 @@ const { values: options } = parseArgs({
 });
 const ROUNDS = Number(options.rounds);
 const IDLE_MS = Number(options["idle-seconds"]) * 1_000;
-const SERVICES = ["compute", "gateway"] as const;
+const SERVICES = ["compute", "cluster", "gateway"] as const;
 const MIB = 1024 ** 2;
 
 interface Sample {
@@ -44,23 +44,24 @@ await (await fetch("data:,")).text();
 await using engine = await startEngine({ images: [BUSYBOX] });
 await using redis = await startRedis();
 
-/** One start of both. A cold one fills `cache`. */
+/** One start of all. A cold one fills `cache`. */
 async function measure(cache: string): Promise<Record<ServiceName, Sample>> {
   const settings = { NODE_COMPILE_CACHE: cache };
   await using platform = await startPlatform({
     engine,
     redis,
     images: [BUSYBOX],
-    settings: { compute: settings, gateway: settings },
+    services: SERVICES,
+    settings: { compute: settings, cluster: settings, gateway: settings },
   });
   await delay(IDLE_MS);
-  const pids = { compute: platform.services.compute!.pid, gateway: platform.services.gateway!.pid };
+  const pids = Object.fromEntries(SERVICES.map((name) => [name, platform.services[name]!.pid]));
   const before = await cpuMsOf(pids);
   await delay(IDLE_MS);
   const after = await cpuMsOf(pids);
   const samples = {} as Record<ServiceName, Sample>;
   for (const name of SERVICES) {
-    const { pssBytes, privateBytes } = await memoryOf(pids[name]);
+    const { pssBytes, privateBytes } = await memoryOf(pids[name]!);
     samples[name] = {
       readyMs: platform.services[name]!.readyMs,
       ownMs: ownReadyMs(await platform.logs(name)),

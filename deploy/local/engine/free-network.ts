@@ -5,6 +5,8 @@ const COMMAND_TIMEOUT_MS = 10_000;
 /** 10.64.0.0 to 10.127.255.255: seldom used by companies, and none of Docker's own. */
 const FIRST_BLOCK = 64;
 const BLOCKS = 64;
+/** 10.96.0.0/16 is where Kubernetes has its services, unless told otherwise. */
+const SERVICES_BLOCK = 96;
 
 /**
  * A /16 of private addresses that no route of this machine touches. `start` says where to begin looking, so that two who
@@ -24,6 +26,7 @@ export async function findFreeNetwork(bridge: string, start: number): Promise<En
 export function chooseNetwork(bridge: string, start: number, destinations: readonly string[]): EngineNetwork {
   for (let step = 0; step < BLOCKS; step++) {
     const second = FIRST_BLOCK + ((start + step) % BLOCKS);
+    if (second === SERVICES_BLOCK) continue;
     if (destinations.some((destination) => overlaps(destination, second))) continue;
     return networkAt(bridge, second);
   }

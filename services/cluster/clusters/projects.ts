@@ -1,10 +1,12 @@
-import type { ChannelCredentials } from "@grpc/grpc-js";
+import { type ChannelCredentials, Metadata } from "@grpc/grpc-js";
 import { ComputeServiceClient } from "../../../proto/gen/gantry/compute/v1/compute.ts";
 import type { Project } from "../../../proto/gen/gantry/compute/v1/project.ts";
-import { GantryError, unavailable } from "../../common/errors/errors.ts";
+import { beingDeleted, GantryError, unavailable } from "../../common/errors/errors.ts";
 import { call, connectClient } from "../../common/rpc/client.ts";
 
-const TIMEOUT_MS = 5_000;
+/** Long enough for a service that is being restarted to be there again. */
+const TIMEOUT_MS = 3_000;
+const metadata = new Metadata({ waitForReady: true });
 
 export interface ProjectsOptions {
   /** gRPC address of the compute service. */
@@ -26,10 +28,16 @@ export class Projects {
     this.#client.close();
   }
 
+  /** As `need`, and FAILED_PRECONDITION while it is being deleted: for what is created in it. */
+  async needOpen(name: string, signal: AbortSignal): Promise<void> {
+    const project = await this.need(name, signal);
+    if (project.meta?.deleteTime) throw beingDeleted(name);
+  }
+
   /** `name`: `projects/<p>`. NOT_FOUND when there is none; UNAVAILABLE when compute does not answer. */
   async need(name: string, signal: AbortSignal): Promise<Project> {
     try {
-      return await call(this.#client, "getProject", { name }, { signal, timeoutMs: TIMEOUT_MS });
+      return await call(this.#client, "getProject", { name }, { signal, timeoutMs: TIMEOUT_MS, metadata });
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof GantryError && error.reason === "NOT_FOUND") throw error;

@@ -7,13 +7,16 @@ export interface KubeconfigOptions {
   /** PEM. */
   authority: string;
   user: string;
+  /** Default: `<user>@<cluster>`, as kubeadm names it. */
+  contextName?: string;
   /** PEM in the file itself, or paths in the node. */
   credentials: { certificate: string; key: string } | { certificatePath: string; keyPath: string };
 }
 
-/** A kubeconfig with one cluster, user and context, as kubeadm names them. */
-export function renderKubeconfig({ clusterName, server, authority, user, credentials }: KubeconfigOptions): string {
-  const context = `${user}@${clusterName}`;
+/** A kubeconfig with one cluster, user and context. */
+export function renderKubeconfig(options: KubeconfigOptions): string {
+  const { clusterName, server, authority, user, credentials } = options;
+  const context = options.contextName ?? `${user}@${clusterName}`;
   return stringify(
     {
       apiVersion: "v1",

@@ -1,11 +1,18 @@
 import { type ClusterServiceServer, ClusterServiceService } from "../../../proto/gen/gantry/cluster/v1/service.ts";
 import type { ClusterServiceContext } from "../context.ts";
+import { createCluster } from "./create-cluster.ts";
+import { deleteCluster } from "./delete-cluster.ts";
 import { getClusterSnapshot } from "./get-cluster-snapshot.ts";
 import { getCluster } from "./get-cluster.ts";
+import { getKubeconfig } from "./get-kubeconfig.ts";
 import { getNode } from "./get-node.ts";
 import { listClusterSnapshots } from "./list-cluster-snapshots.ts";
 import { listClusters } from "./list-clusters.ts";
 import { listNodes } from "./list-nodes.ts";
+import { pauseCluster } from "./pause-cluster.ts";
+import { resumeCluster } from "./resume-cluster.ts";
+import { startCluster } from "./start-cluster.ts";
+import { stopCluster } from "./stop-cluster.ts";
 import { updateCluster } from "./update-cluster.ts";
 import { watch } from "./watch.ts";
 
@@ -15,13 +22,20 @@ type Handlers = { [K in keyof ClusterServiceServer as string extends K ? never :
 /** Methods that are not built yet are not served. */
 export function clusterHandlers(ctx: ClusterServiceContext) {
   const handlers: Partial<Handlers> = {
+    createCluster: createCluster(ctx),
     getCluster: getCluster(ctx),
     listClusters: listClusters(ctx),
     updateCluster: updateCluster(ctx),
+    deleteCluster: deleteCluster(ctx),
+    startCluster: startCluster(ctx),
+    stopCluster: stopCluster(ctx),
+    pauseCluster: pauseCluster(ctx),
+    resumeCluster: resumeCluster(ctx),
     getNode: getNode(ctx),
     listNodes: listNodes(ctx),
     getClusterSnapshot: getClusterSnapshot(ctx),
     listClusterSnapshots: listClusterSnapshots(ctx),
+    getKubeconfig: getKubeconfig(ctx),
     watch: watch(ctx),
   };
   const built = Object.entries(ClusterServiceService).filter(([method]) => Object.hasOwn(handlers, method));

@@ -78,6 +78,10 @@ export function failedPrecondition(
   return new GantryError(Code.FAILED_PRECONDITION, message, { reason, metadata });
 }
 
+export function beingDeleted(name: string): GantryError {
+  return failedPrecondition("BEING_DELETED", `${name} is being deleted`, { name });
+}
+
 /** A named limit was reached; `limit` is the name of its setting. */
 export function resourceExhausted(limit: string, message: string): GantryError {
   return new GantryError(Code.RESOURCE_EXHAUSTED, message, { reason: "RESOURCE_EXHAUSTED", metadata: { limit } });

@@ -69,6 +69,15 @@ export function startWorker(options: WorkerOptions): JobWorker {
   };
 }
 
+/** Whether some process works on the service's queue of that host now. */
+export async function isWorkedOn(redis: Redis, store: Store, host: string): Promise<boolean> {
+  return (await redis.exists(leaseKey(store, queueName(store.service, host)))) === 1;
+}
+
+function leaseKey(store: Store, queue: string): string {
+  return `${store.prefix}:lease:${queue}`;
+}
+
 interface WorkState {
   active: boolean;
   session: Session | undefined;
@@ -78,7 +87,7 @@ async function work(options: SessionOptions, stop: AbortSignal, state: WorkState
   const { store, queue, log, limits } = options;
   // A request for the lease that can't be sent now is worth nothing later.
   const redis = connectRedis(options.redisUrl, { enableOfflineQueue: false, maxRetriesPerRequest: 0 });
-  const key = `${store.prefix}:lease:${queue}`;
+  const key = leaseKey(store, queue);
   while (!stop.aborted) {
     const lease = await waitForLease(redis, key, limits.leaseTtlMs, stop);
     if (lease === undefined) break;

@@ -14,10 +14,10 @@ import { instanceKind, mirrorKind, projectKind } from "../kinds.ts";
  * First the project is marked, which turns away (and makes run again) whatever is being created in it; only then it is known whether it
  * has anything. A mark left by a crash is taken up by the next call.
  */
-export function deleteProject({ store }: ComputeContext) {
+export function deleteProject({ store, clusters }: ComputeContext) {
   return unary<DeleteProjectRequest, Empty>({
     access: () => ({ role: "realm-admin" }),
-    async handler({ name, etag }) {
+    async handler({ name, etag }, { signal }) {
       const { project } = parseName(PROJECT, name);
       if (project === DEFAULT_PROJECT)
         throw failedPrecondition("DEFAULT_PROJECT", `${name} cannot be deleted`, { name });
@@ -25,7 +25,12 @@ export function deleteProject({ store }: ComputeContext) {
         checkEtag(name, etag, record.meta!.etag);
         record.meta!.deleteTime ??= tx.now;
       });
-      const content = (await firstIn(store, instanceKind, name)) ?? (await firstIn(store, mirrorKind, name));
+      const unmark = (): Promise<unknown> =>
+        store.mutate(projectKind, name, (record) => void (record.meta!.deleteTime = undefined));
+      const content = await contentOf(store, clusters, name, signal).catch(async (error: unknown) => {
+        await unmark();
+        throw error;
+      });
       if (content === undefined) {
         await store.transact(
           async (tx) => {
@@ -39,7 +44,7 @@ export function deleteProject({ store }: ComputeContext) {
         );
         return {};
       }
-      await store.mutate(projectKind, name, (record) => void (record.meta!.deleteTime = undefined));
+      await unmark();
       throw failedPrecondition("PROJECT_NOT_EMPTY", `${name} still has ${content}`, { name, content });
     },
   });
@@ -47,6 +52,20 @@ export function deleteProject({ store }: ComputeContext) {
 
 function changedMeanwhile(name: string): GantryError {
   return new GantryError(Code.ABORTED, `${name} was changed by another: try again`, { reason: "CONFLICT" });
+}
+
+/** Name of something that the project has. */
+async function contentOf(
+  store: Store,
+  clusters: ComputeContext["clusters"],
+  name: string,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  return (
+    (await firstIn(store, instanceKind, name)) ??
+    (await firstIn(store, mirrorKind, name)) ??
+    (await clusters?.firstIn(name, signal))
+  );
 }
 
 /** Name of something of that kind that the project has. */

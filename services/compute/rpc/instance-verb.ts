@@ -2,14 +2,13 @@ import { type Instance, InstanceState } from "../../../proto/gen/gantry/compute/
 import { InstanceJob } from "../../../proto/gen/gantry/compute/v1/job.ts";
 import type { Duration } from "../../../proto/gen/google/protobuf/duration.ts";
 import type { Operation } from "../../../proto/gen/google/longrunning/operations.ts";
-import { failedPrecondition } from "../../common/errors/errors.ts";
+import { beingDeleted, failedPrecondition } from "../../common/errors/errors.ts";
 import { checkEtag } from "../../common/names/etag.ts";
 import { projectOf } from "../../common/names/resource-names.ts";
 import type { CallContext } from "../../common/rpc/call.ts";
 import type { ComputeContext } from "../context.ts";
 import { mutableFields } from "../jobs/context.ts";
 import { instanceKind } from "../kinds.ts";
-import { beingDeleted } from "./project-rules.ts";
 import { requestKey } from "../../common/rpc/handlers/request-key.ts";
 
 export interface VerbOptions {

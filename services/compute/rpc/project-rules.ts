@@ -1,5 +1,5 @@
 import type { ProjectSpec } from "../../../proto/gen/gantry/compute/v1/project.ts";
-import { type GantryError, failedPrecondition, notFound } from "../../common/errors/errors.ts";
+import { beingDeleted, notFound } from "../../common/errors/errors.ts";
 import { formatName, PROJECT } from "../../common/names/resource-names.ts";
 import type { Violations } from "../../common/names/violations.ts";
 import type { Transaction } from "../../common/store/api.ts";
@@ -27,8 +27,4 @@ export async function needProject(tx: Transaction, id: string) {
   if (!project) throw notFound(`projects/${id}`);
   if (project.meta?.deleteTime) throw beingDeleted(project.meta.name);
   return project;
-}
-
-export function beingDeleted(name: string): GantryError {
-  return failedPrecondition("BEING_DELETED", `${name} is being deleted`, { name });
 }

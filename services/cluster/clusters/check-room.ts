@@ -1,0 +1,34 @@
+import { type Node, NodeRole, type NodeSpec, NodeState } from "../../../proto/gen/gantry/cluster/v1/node.ts";
+import { failedPrecondition } from "../../common/errors/errors.ts";
+import type { HostRoom } from "./host-facts.ts";
+import { CONTROL_PLANE_MEMORY_BYTES, NODE_DISK_BYTES, WORKER_MEMORY_BYTES } from "./limits.ts";
+
+const MIB = 1024 ** 2;
+
+/** What a node will take of its host's memory: its limit, or where it has none the least it needs. */
+export function memoryDemand({ memoryBytes, role }: NodeSpec): number {
+  if (memoryBytes > 0n) return Number(memoryBytes);
+  return role === NodeRole.NODE_ROLE_CONTROL_PLANE ? CONTROL_PLANE_MEMORY_BYTES : WORKER_MEMORY_BYTES;
+}
+
+/**
+ * FAILED_PRECONDITION HOST_TOO_SMALL when the host has no room for the nodes. `others`: nodes of the host; those that are being created have
+ * not taken yet what they will.
+ */
+export function checkRoom(wanted: readonly NodeSpec[], others: readonly Node[], room: HostRoom, host: string): void {
+  const coming = others.filter(({ status }) => status?.state === NodeState.NODE_STATE_CREATING);
+  const sum = (specs: readonly NodeSpec[]): number => specs.reduce((bytes, spec) => bytes + memoryDemand(spec), 0);
+  const free = {
+    memory: room.memoryBytes - sum(coming.map(({ spec }) => spec!)),
+    disk: room.diskBytes - coming.length * NODE_DISK_BYTES,
+  };
+  const needs = { memory: sum(wanted), disk: wanted.length * NODE_DISK_BYTES };
+  const short = (["memory", "disk"] as const).filter((what) => needs[what] > free[what]);
+  if (short.length === 0) return;
+  const text = short.map((what) => `${mib(needs[what])} MiB of ${what}, and ${mib(Math.max(0, free[what]))} are free`);
+  throw failedPrecondition("HOST_TOO_SMALL", `host ${host} has no room: the nodes need ${text.join("; ")}`, { host });
+}
+
+function mib(bytes: number): number {
+  return Math.floor(bytes / MIB);
+}

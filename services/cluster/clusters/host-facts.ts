@@ -1,0 +1,40 @@
+import { readFile, statfs } from "node:fs/promises";
+import { availableParallelism, networkInterfaces, totalmem } from "node:os";
+import { engineInfo } from "../../common/engine/api/info.ts";
+import type { Engine } from "../../common/engine/engine.ts";
+import type { Range } from "../../common/network/cidr.ts";
+import { hostRoutes } from "../../common/network/host-routes.ts";
+import type { HostRules } from "./check-spec.ts";
+
+/** What this host lets a cluster have. */
+export async function hostRules(subnets: Range): Promise<HostRules> {
+  return {
+    subnets,
+    routes: await hostRoutes(),
+    addresses: Object.values(networkInterfaces()).flatMap((all) => (all ?? []).map(({ address }) => address)),
+    cpuMillis: BigInt(availableParallelism()) * 1000n,
+    memoryBytes: BigInt(totalmem()),
+  };
+}
+
+export interface HostRoom {
+  /** What the kernel can give without swapping. */
+  memoryBytes: number;
+  /** Where the engine keeps its data. */
+  diskBytes: number;
+}
+
+export async function hostRoom(engine: Engine, signal: AbortSignal): Promise<HostRoom> {
+  const [meminfo, { DockerRootDir }] = await Promise.all([
+    readFile("/proc/meminfo", "utf8"),
+    engineInfo(engine, { signal }),
+  ]);
+  const { bavail, bsize } = await statfs(DockerRootDir);
+  return { memoryBytes: availableMemory(meminfo), diskBytes: bavail * bsize };
+}
+
+export function availableMemory(meminfo: string): number {
+  const available = /^MemAvailable:\s+(\d+) kB$/m.exec(meminfo)?.[1];
+  if (available === undefined) throw new Error("/proc/meminfo has no MemAvailable");
+  return Number(available) * 1024;
+}
