@@ -3,6 +3,7 @@ import { ensureReady, generateAgain, handOver } from "./bootstrap.js";
 
 const entries = {
   start: "deploy/local/start.ts",
+  "node-image": "deploy/local/node-image.ts",
   test: "test/run.ts",
   check: "test/check.ts",
   bench: "test/bench/run.ts",

@@ -1,6 +1,6 @@
 #!/bin/bash
 # build-kubernetes.sh VERSION TARGET PROGRAM...: builds Kubernetes' programs and pause into TARGET, inside a build root.
-# /build/tree is the unpacked source package; what Go compiled stays below it, so that a further version is only linked.
+# /build/tree is the unpacked source package, /build/crictl.go a program of our own that is built with it; what Go compiled stays below it, so that a further version is only linked.
 set -o errexit -o nounset -o pipefail
 
 readonly version=$1 target=$2
@@ -31,6 +31,8 @@ export SOURCE_DATE_EPOCH KUBE_GIT_VERSION_FILE=/build/version
 export PATH=/usr/lib/go-1.19/bin:$PATH GOPATH=/build/tree/.go GO111MODULE=auto CGO_ENABLED=0
 
 cd tree/.go/src/k8s.io/kubernetes
+mkdir -p cmd/crictl
+cp /build/crictl.go cmd/crictl/main.go
 make all WHAT="$(printf 'cmd/%s ' "$@")"
 cd _output/local/bin/linux/*/
 mkdir -p "$target"

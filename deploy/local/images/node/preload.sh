@@ -1,10 +1,10 @@
 #!/bin/bash
 # preload.sh ARCHIVES STORE: inside a node's root file system, has containerd take the image archives of a folder, unpacked.
-# Blobs and unpacked layers then move to STORE, with links in their place: /var is copied for every node, the rest of the
-# image is shared by all.
+# Blobs and unpacked layers then move below STORE, with links in their place: /var is copied for every node, the rest of
+# the image is shared by all.
 set -o errexit -o nounset -o pipefail
 
-readonly archives=$1 store=$2
+readonly archives=$1
 readonly state=/run/containerd socket=/run/containerd/containerd.sock
 readonly data=/var/lib/containerd
 
@@ -30,6 +30,12 @@ for archive in "$archives"/*.tar; do
 done
 kill "$containerd"
 wait "$containerd"
+
+# Named after the content: under another image's root, links of this /var lead nowhere instead of to other layers.
+blobs=("$data"/io.containerd.content.v1.content/blobs/sha256/*)
+readonly blobs
+hash=$(printf '%s\n' "${blobs[@]##*/}" | sha256sum)
+readonly store=$2/${hash:0:16}
 
 move() {
   local item

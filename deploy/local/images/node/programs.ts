@@ -20,6 +20,7 @@ export const PROGRAMS = [
   "kube-controller-manager",
   "kube-scheduler",
   "kube-proxy",
+  "crictl",
 ] as const;
 
 /** The only Kubernetes that Debian has the whole source of. */
@@ -47,9 +48,10 @@ const TOOLS = [
   "xz-utils",
 ];
 
-const SCRIPT = join(import.meta.dirname, "build-kubernetes.sh");
+const SCRIPT = "build-kubernetes.sh";
+const CRICTL = "crictl.go";
 /** What decides the programs' content, beside the packages. */
-const SOURCES = ["programs.ts", "build-kubernetes.sh", "sources.ts"];
+const SOURCES = ["programs.ts", SCRIPT, CRICTL, "sources.ts"];
 const HASH_CHARS = 16;
 const BUILD_TIMEOUT_MS = 3_600_000;
 const FREE_BYTES_MIN = 8 * 1024 ** 3;
@@ -74,10 +76,10 @@ async function build(dir: string, version: string, target: string, say: (line: s
     say("fetching Go and the source of Kubernetes");
     await makeBuildRoot(dir, root);
   }
-  say(`building Kubernetes ${version} from source (once; about ten minutes on two processors)`);
-  await copyFile(SCRIPT, join(root, "build", "build-kubernetes.sh"));
+  say(`building Kubernetes ${version} from source (the first time ten minutes on two processors)`);
+  for (const name of [SCRIPT, CRICTL]) await copyFile(join(import.meta.dirname, name), join(root, "build", name));
   await rm(join(root, "build", "made"), { recursive: true, force: true });
-  await runInRoot(root, ["bash", "/build/build-kubernetes.sh", version, "/build/made", ...PROGRAMS], {
+  await runInRoot(root, ["bash", `/build/${SCRIPT}`, version, "/build/made", ...PROGRAMS], {
     timeoutMs: BUILD_TIMEOUT_MS,
   });
   await rename(join(root, "build", "made"), target);

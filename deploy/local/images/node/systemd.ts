@@ -9,6 +9,8 @@ const KEPT = new Set([
   "systemd-journald-dev-log.socket",
   "systemd-tmpfiles-setup.service",
 ]);
+/** Wanted by journald itself. */
+const MASKED = "systemd-journald-audit.socket";
 const STARTED = [
   ["/lib/systemd/system", "containerd.service"],
   ["/etc/systemd/system", "kubelet.service"],
@@ -27,5 +29,6 @@ export async function trimSystemd(root: string): Promise<void> {
   await rm(join(own, "multi-user.target.wants"), { recursive: true, force: true });
   await mkdir(join(own, "multi-user.target.wants"), { recursive: true });
   await symlink("/lib/systemd/system/multi-user.target", join(own, "default.target"));
+  await symlink("/dev/null", join(own, MASKED));
   for (const [folder, unit] of STARTED) await symlink(`${folder}/${unit}`, join(own, "multi-user.target.wants", unit));
 }
