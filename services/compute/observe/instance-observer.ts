@@ -12,7 +12,7 @@ import type { Store } from "../../common/store/api.ts";
 import type { InstanceCatalog } from "../instances/catalog.ts";
 import { hasInnerEngine } from "../instances/defaults.ts";
 import { instanceKind } from "../kinds.ts";
-import { ContainersByUid } from "./containers-by-uid.ts";
+import { ContainersByUid } from "../../common/observe/containers-by-uid.ts";
 import { CONDITION_CRASH_LOOP, crashFreeInMs } from "./crash-loop.ts";
 import { CONDITION_INNER_ENGINE_READY, observedStatus } from "./instance-status.ts";
 

@@ -1,5 +1,5 @@
-import { LABEL_UID } from "../../common/engine/labels.ts";
-import type { ContainerState } from "../../common/engine/state.ts";
+import { LABEL_UID } from "../engine/labels.ts";
+import type { ContainerState } from "../engine/state.ts";
 
 /** Containers of managed things, by the uid on their labels. After a crash one thing may have two for a moment. */
 export class ContainersByUid {
