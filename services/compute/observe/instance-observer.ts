@@ -54,7 +54,7 @@ export class InstanceObserver {
   readonly #checks = new Refiner((name) => this.#check(name));
   readonly #busySince = new Map<string, number>();
   readonly #readiness = new Map<string, Readiness>();
-  readonly #later = new Map<string, NodeJS.Timeout>();
+  readonly #later = new Map<string, { timer: NodeJS.Timeout; dueMs: number }>();
   readonly #stops: (() => void)[] = [];
 
   constructor(options: InstanceObserverOptions) {
@@ -84,7 +84,7 @@ export class InstanceObserver {
 
   close(): void {
     for (const stop of this.#stops.splice(0)) stop();
-    for (const timer of this.#later.values()) clearTimeout(timer);
+    for (const { timer } of this.#later.values()) clearTimeout(timer);
     this.#later.clear();
     this.#checks.clear();
   }
@@ -115,9 +115,11 @@ export class InstanceObserver {
     if (this.#waitsForJob(instance)) return;
     try {
       const ready = container ? await this.#innerEngineReady(instance, container) : false;
-      const { conditions } = await this.#write(instance, container, ready);
+      // One moment for both: a status that says "not yet" must be followed by another look.
+      const now = this.#options.store.now();
+      const { conditions } = await this.#write(instance, container, ready, now);
       const crashLoop = conditions.find(({ type }) => type === CONDITION_CRASH_LOOP);
-      const crashFreeMs = crashFreeInMs(crashLoop, container, this.#options.store.now());
+      const crashFreeMs = crashFreeInMs(crashLoop, container, now);
       if (crashFreeMs > 0) this.#checkLater(name, crashFreeMs);
     } catch (error) {
       if (signal.aborted || (error instanceof GantryError && error.code === Code.NOT_FOUND)) return;
@@ -163,11 +165,16 @@ export class InstanceObserver {
     return known.ready;
   }
 
-  async #write(instance: Instance, container: ContainerState | undefined, ready: boolean): Promise<InstanceStatus> {
+  async #write(
+    instance: Instance,
+    container: ContainerState | undefined,
+    ready: boolean,
+    now: Date,
+  ): Promise<InstanceStatus> {
     const { store, host } = this.#options;
     const version = this.#readiness.get(instance.meta!.uid)?.version ?? "";
     const next = (record: Instance): InstanceStatus => {
-      const status = observedStatus(record, container, ready, store.now());
+      const status = observedStatus(record, container, ready, now);
       return ready && version !== "" ? { ...status, innerEngineVersion: version } : status;
     };
     const wanted = next(instance);
@@ -182,19 +189,23 @@ export class InstanceObserver {
     return wanted;
   }
 
+  /** Or earlier, where another look is due before that. */
   #checkLater(name: string, delayMs: number): void {
-    if (this.#later.has(name)) return;
+    const dueMs = performance.now() + delayMs;
+    const known = this.#later.get(name);
+    if (known && known.dueMs <= dueMs) return;
+    clearTimeout(known?.timer);
     const timer = setTimeout(() => {
       this.#later.delete(name);
       this.#checks.request(name);
     }, delayMs);
-    this.#later.set(name, timer);
+    this.#later.set(name, { timer, dueMs });
   }
 
   #forget(name: string, uid: string): void {
     this.#busySince.delete(name);
     this.#readiness.delete(uid);
-    clearTimeout(this.#later.get(name));
+    clearTimeout(this.#later.get(name)?.timer);
     this.#later.delete(name);
   }
 }
