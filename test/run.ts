@@ -6,6 +6,7 @@ import { runChecks } from "./checks/run-checks.ts";
 import { findTestFiles, PHASES, type TestFile } from "./runner/files.ts";
 import { forEachConcurrently } from "./runner/pool.ts";
 import { describeRun, type Totals, totalsOf } from "./runner/print.ts";
+import { preparationsOf } from "./runner/preparations.ts";
 import { runFile } from "./runner/run-file.ts";
 import { setUpMachine, type SharedServices, startShared } from "./runner/shared.ts";
 
@@ -31,12 +32,16 @@ function count({ passed, failed }: Totals): void {
 
 async function runPhases(files: readonly TestFile[], verbose: boolean, signal: AbortSignal): Promise<void> {
   let shared: SharedServices | undefined;
+  const preparations = preparationsOf(
+    root,
+    files.map(({ path }) => path),
+  );
   try {
     for (const { phase, timeoutMs, concurrencyMax } of PHASES) {
       const ofPhase = files.filter((file) => file.phase === phase);
       if (ofPhase.length === 0 || signal.aborted) continue;
       print(`\n${phase}: ${ofPhase.length} files`);
-      if (phase !== "unit") shared ??= await startShared(print);
+      if (phase !== "unit") shared ??= await startShared(print, preparations);
       const env = { ...process.env, ...shared?.env };
       await forEachConcurrently(ofPhase, Math.min(concurrencyMax, availableParallelism()), async ({ path }) => {
         if (signal.aborted) return;

@@ -1,4 +1,5 @@
 import { ensureImage } from "../../deploy/local/images/ensure-image.ts";
+import { isArchived } from "../../deploy/local/images/image-archive.ts";
 import type { ImageRecipe } from "../../deploy/local/images/recipe.ts";
 import { busyboxImage, dindImage, node1202Image, node1203Image } from "../../deploy/local/images/recipes.ts";
 import { Engine } from "../../services/common/engine/engine.ts";
@@ -20,6 +21,13 @@ const RECIPES: Record<TestImage, ImageRecipe> = {
   [NODE]: node1202Image,
   [NODE_NEXT]: node1203Image,
 };
+
+/** Has what an image is made of ready, so that a later `provideImages` is quick on every engine. */
+export async function prepareImage(socketPath: string, image: TestImage): Promise<void> {
+  const recipe = RECIPES[image];
+  if (await isArchived(recipe, testConfig().imageCacheDir)) return;
+  await provideImages(socketPath, [image]);
+}
 
 /** Has the images on an engine: the official ones where a registry answers, else made from distribution packages. */
 export async function provideImages(socketPath: string, images: readonly TestImage[]): Promise<void> {

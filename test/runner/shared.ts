@@ -4,6 +4,7 @@ import { ENGINE_TOOLS, missing, type Need, REDIS } from "../../deploy/local/inst
 import { programPath } from "../../deploy/local/process/find-program.ts";
 import { withFileLock } from "../../deploy/local/process/file-lock.ts";
 import { BUSYBOX, DIND } from "../images/images.ts";
+import { prepare, type Preparations } from "./preparations.ts";
 import { SHARED_ENGINE_VARIABLE, testConfig } from "../support/config.ts";
 import { startEngine } from "../support/engine.ts";
 
@@ -33,13 +34,15 @@ export async function setUpMachine(say: (line: string) => void): Promise<void> {
   });
 }
 
-/** One engine for all files of this run. */
-export async function startShared(say: (line: string) => void): Promise<SharedServices> {
+/** One engine for all files of this run, and what they would else wait for too long. */
+export async function startShared(say: (line: string) => void, preparations: Preparations): Promise<SharedServices> {
   const { sharedEngineSocket } = testConfig();
   if (sharedEngineSocket !== undefined) {
     say(`using the engine at ${sharedEngineSocket}`);
+    await prepare(preparations, sharedEngineSocket, say);
     return { env: {}, stop: async () => {} };
   }
   const engine = await startEngine({ images: [BUSYBOX, DIND] });
+  await prepare(preparations, engine.socketPath, say);
   return { env: { [SHARED_ENGINE_VARIABLE]: engine.socketPath }, stop: () => engine.stop() };
 }

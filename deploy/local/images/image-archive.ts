@@ -18,7 +18,7 @@ export async function imageArchive(
   cacheDir: string,
   say: (line: string) => void,
 ): Promise<string> {
-  const target = join(cacheDir, `${recipe.name}-${await recipeHash(recipe)}.tar`);
+  const target = await archivePath(recipe, cacheDir);
   if (existsSync(target)) return target;
   await mkdir(cacheDir, { recursive: true });
   return withFileLock(join(cacheDir, `${recipe.name}.lock`), recipe.makeTimeoutMs, async () => {
@@ -34,6 +34,14 @@ export async function imageArchive(
     }
     return target;
   });
+}
+
+export async function isArchived(recipe: ImageRecipe, cacheDir: string): Promise<boolean> {
+  return existsSync(await archivePath(recipe, cacheDir));
+}
+
+async function archivePath(recipe: ImageRecipe, cacheDir: string): Promise<string> {
+  return join(cacheDir, `${recipe.name}-${await recipeHash(recipe)}.tar`);
 }
 
 /** What a process left that died while it held the lock. */

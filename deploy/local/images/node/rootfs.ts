@@ -78,7 +78,8 @@ async function layOutMachine(root: string): Promise<void> {
 }
 
 async function layOutKubernetes(root: string, programs: string, version: string): Promise<void> {
-  for (const name of ["kubeadm", "kubelet", "kubectl", "crictl"]) await cp(join(programs, name), join(root, "usr/bin", name));
+  for (const name of ["kubeadm", "kubelet", "kubectl", "crictl"])
+    await cp(join(programs, name), join(root, "usr/bin", name));
   await mkdir(join(root, "opt/cni/bin"), { recursive: true });
   for (const name of CNI_PLUGINS) await cp(join(root, "usr/lib/cni", name), join(root, "opt/cni/bin", name));
   await rm(join(root, "usr/lib/cni"), { recursive: true });
