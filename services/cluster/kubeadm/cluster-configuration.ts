@@ -20,6 +20,8 @@ export function clusterConfiguration(options: KubeadmOptions): Record<string, un
     controllerManager: component({
       ...gates,
       "enable-hostpath-provisioner": "true",
+      // Each node's range is reserved with the cluster and written with the node.
+      "allocate-node-cidrs": "false",
       ...options.flags?.controllerManager,
     }),
     scheduler: component({ ...gates, ...options.flags?.scheduler }),

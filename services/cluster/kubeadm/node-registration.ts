@@ -1,4 +1,5 @@
 import type { Taint } from "../../../proto/gen/gantry/cluster/v1/node.ts";
+import { NO_DOCKER_ENDPOINT } from "../nodes/no-docker.ts";
 import { API_PORT } from "../pki/paths.ts";
 import { flags, pairs } from "./flags.ts";
 import { ownLabels } from "./labels.ts";
@@ -50,6 +51,8 @@ function nodeRegistration(options: KubeadmOptions): Record<string, unknown> {
       "provider-id": `kind://docker/${clusterName}/${node.containerName}`,
       ...(labels === "" ? {} : { "node-labels": labels }),
       ...(reserved === "" ? {} : { "system-reserved": reserved }),
+      // Kubelets with Docker support wait for it at every start, whatever runtime they use, unless something answers there.
+      ...(isAtLeast(version, 1, 24) ? {} : { docker: NO_DOCKER_ENDPOINT }),
       ...options.flags?.kubelet,
     }),
   };

@@ -99,3 +99,13 @@ test("a kubelet's flags and configuration, of a joining node and of the first", 
     x509: { clientCAFile: "/etc/kubernetes/pki/ca.crt" },
   });
 });
+
+test("kubelets that know Docker are given something that answers in its place", () => {
+  const flags = (version: string): string => {
+    const options = kubeadmOptions(version, {}, WORKER);
+    return kubeletFiles(kubeadmDocuments(options), { version: options.version, first: false })[1]!.content;
+  };
+  assert.match(flags("v1.23.17"), /--docker=unix:\/\/\/run\/gantry\/no-docker\.sock /);
+  assert.match(flags("v1.23.17"), /--container-runtime=remote /);
+  assert.doesNotMatch(flags("v1.24.0"), /--docker=|--container-runtime=/);
+});
