@@ -15,6 +15,14 @@ export function isCrashLooping(container: ContainerState): boolean {
   return startTime === undefined || finishTime === undefined || +finishTime - +startTime < CRASH_FREE_MS;
 }
 
+/** As a shell has it: ended by SIGKILL. */
+const KILLED = 137;
+
+/** A loop whose ends are not the main process's own: something kills it, and not for want of memory. */
+export function isKilledAgainAndAgain(container: ContainerState): boolean {
+  return isCrashLooping(container) && container.exitCode === KILLED && !container.oomKilled;
+}
+
 /** Until a main process that runs is out of the loop that the condition tells of; 0 when it is, or never was in one. */
 export function crashFreeInMs(known: Condition | undefined, container: ContainerState | undefined, now: Date): number {
   if (known?.status !== ConditionStatus.CONDITION_STATUS_TRUE || container?.state !== "running") return 0;

@@ -5,6 +5,7 @@ import {
   RestartPolicy,
 } from "../../../proto/gen/gantry/compute/v1/instance.ts";
 import type { ContainerState } from "../../common/engine/state.ts";
+import { isKilledAgainAndAgain } from "../observe/crash-loop.ts";
 
 /** Job that closes a difference. `repair` makes the container anew where it is gone, and starts it where it only does not run. */
 export type Correction = "delete" | "repair" | "start" | "stop" | "pause" | "resume";
@@ -28,7 +29,9 @@ export function difference(instance: Instance, container: ContainerState | undef
       return wanted === PowerState.POWER_STATE_RUNNING ? "resume" : undefined;
     case "restarting":
       // Or the engine would start it for ever.
-      return wanted === PowerState.POWER_STATE_STOPPED ? "stop" : undefined;
+      if (wanted === PowerState.POWER_STATE_STOPPED) return "stop";
+      // It may be the engine itself that kills what it starts: a start looks, and clears away what makes it do so.
+      return isKilledAgainAndAgain(container) ? "start" : undefined;
     case "created":
     case "exited":
       if (wanted === PowerState.POWER_STATE_STOPPED) return undefined;

@@ -10,6 +10,7 @@ import type { StoreHandle } from "../../common/store/store.ts";
 import type { Instance } from "../../../proto/gen/gantry/compute/v1/instance.ts";
 import type { HostTools } from "../host-tools.ts";
 import { instanceKind } from "../kinds.ts";
+import { hasLivingProcess } from "../steps/orphan-shim.ts";
 import { Backoff } from "../../common/observe/backoff.ts";
 import { type Correction, difference } from "./difference.ts";
 import { STRAY_GRACE_MS, Strays } from "./strays.ts";
@@ -169,8 +170,11 @@ export class Reconciler {
     const engineName = formatEngineName(projectOf(name), idOf(name));
     const raw = await findContainer(tools.engine, engineName, { timeoutMs: INSPECT_TIMEOUT_MS });
     const own = raw?.Config.Labels?.[LABEL_UID] === instance.meta.uid ? raw : undefined;
-    const correction = difference(instance, own && containerFromInspect(own));
+    const container = own && containerFromInspect(own);
+    const correction = difference(instance, container);
     if (correction === undefined) return;
+    // Killed again and again, but not by the engine: that is how the workload is.
+    if (correction === "start" && container?.state === "restarting" && !(await hasLivingProcess(container.id))) return;
     this.#backoff.tried(instance.meta.uid, performance.now());
     try {
       await this.#submit(instance, correction);

@@ -2,7 +2,9 @@ import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ContainerState } from "../../common/engine/state.ts";
 import type { InstanceContext } from "../jobs/context.ts";
+import { clearRemains, isMisjudged } from "./clear-remains.ts";
 import { crashError, hasCrashed } from "./crash.ts";
+import { parseStat } from "./process-stat.ts";
 import { isToBeStopped, look } from "./wait-ready.ts";
 
 const OBSERVED_WITHIN_MS = 500;
@@ -57,8 +59,7 @@ async function seenByObserver(ctx: InstanceContext): Promise<ContainerState | un
  */
 function lives(pid: number): boolean {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    return !["Z", "X"].includes(stat.slice(stat.lastIndexOf(")") + 2, stat.lastIndexOf(")") + 3));
+    return parseStat(readFileSync(`/proc/${pid}/stat`, "utf8"))?.lives === true;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT" || code === "ESRCH") return false;
@@ -71,8 +72,14 @@ async function settled(ctx: InstanceContext): Promise<void> {
   const deadlineMs = performance.now() + SETTLE_TIMEOUT_MS;
   let start: number | undefined;
   let sinceMs = 0;
+  let end: number | undefined;
   for (;;) {
     const container = await look(ctx);
+    // Once for each end that the engine tells.
+    if (container.finishTime?.getTime() !== end) {
+      end = container.finishTime?.getTime();
+      if (await isMisjudged(ctx, container)) await clearRemains(ctx, container.id);
+    }
     const nowMs = performance.now();
     const late = nowMs > deadlineMs;
     if (hasCrashed(container) || (late && container.state === "restarting")) throw await crashError(ctx, container);

@@ -2,7 +2,7 @@ import { findImage, pullImage } from "../../common/engine/api/images.ts";
 import type { Step } from "../../common/jobs/api.ts";
 import { hasImage } from "../../common/engine/has-image.ts";
 import type { InstanceContext } from "../jobs/context.ts";
-import { PullSummary } from "./pull-summary.ts";
+import { PullSummary } from "../../common/engine/pull-summary.ts";
 import { ENGINE_ATTEMPTS } from "./attempts.ts";
 
 const HOUR_MS = 3_600_000;

@@ -5,6 +5,7 @@ import { STOP_TIMEOUT_MAX_MS } from "../instances/limits.ts";
 import type { InstanceContext } from "../jobs/context.ts";
 import { needContainer } from "./find-container.ts";
 import { checkStarted } from "./check-started.ts";
+import { clearRemains } from "./clear-remains.ts";
 import { ENGINE_ATTEMPTS } from "./attempts.ts";
 
 /** Stop and start take their own time beyond the stop timeout. */
@@ -17,7 +18,9 @@ export const restartContainerStep: Step<InstanceContext> = {
   async do(ctx) {
     const seconds = stopTimeoutSeconds(ctx.instance.spec?.stopTimeout);
     const limits = { signal: ctx.signal, timeoutMs: seconds * 1000 + MARGIN_MS };
-    await restartContainer(ctx.tools.engine, await needContainer(ctx), seconds, limits);
+    const id = await needContainer(ctx);
+    await clearRemains(ctx, id);
+    await restartContainer(ctx.tools.engine, id, seconds, limits);
     await checkStarted(ctx);
   },
 };

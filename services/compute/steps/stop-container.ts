@@ -4,9 +4,11 @@ import { stopTimeoutSeconds } from "../instances/duration.ts";
 import { STOP_TIMEOUT_MAX_MS } from "../instances/limits.ts";
 import type { InstanceContext } from "../jobs/context.ts";
 import { needContainer } from "./find-container.ts";
+import { endOrphanShims, hasLivingProcess } from "./orphan-shim.ts";
 import { look } from "./wait-ready.ts";
 import { ENGINE_ATTEMPTS } from "./attempts.ts";
 
+const RUNNING: ReadonlySet<string> = new Set(["running", "paused"]);
 /** The engine needs a moment beyond the stop timeout itself. */
 const MARGIN_MS = 60_000;
 
@@ -18,8 +20,11 @@ export const stopContainerStep: Step<InstanceContext> = {
     const { engine } = ctx.tools;
     const id = await needContainer(ctx);
     // A frozen process can't heed the stop signal.
-    if ((await look(ctx)).state === "paused") await unpauseContainer(engine, id, { signal: ctx.signal });
+    const { state } = await look(ctx);
+    if (state === "paused") await unpauseContainer(engine, id, { signal: ctx.signal });
     const seconds = stopTimeoutSeconds(ctx.parameters.stopTimeout, ctx.instance.spec?.stopTimeout);
     await stopContainer(engine, id, seconds, { signal: ctx.signal, timeoutMs: seconds * 1000 + MARGIN_MS });
+    // A process that the engine had taken for ended (see clear-remains.ts) is not touched by its stop.
+    if (!RUNNING.has(state) && (await hasLivingProcess(id))) await endOrphanShims(id);
   },
 };

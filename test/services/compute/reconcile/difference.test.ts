@@ -34,6 +34,10 @@ function container(state: string, exitCode = 0): ContainerState {
   return { ...UNDETAILED, id: "c", name: "p.i", image: "busybox", labels: {}, state, exitCode };
 }
 
+function killed(restartCount: number): ContainerState {
+  return { ...container("restarting", 137), detailed: true, restartCount };
+}
+
 const table: [string, PowerState, RestartPolicy, ContainerState | undefined, ReturnType<typeof difference>][] = [
   ["runs as wanted", RUN, ALWAYS, container("running"), undefined],
   ["stopped as wanted", STOP, ALWAYS, container("exited", 137), undefined],
@@ -51,6 +55,11 @@ const table: [string, PowerState, RestartPolicy, ContainerState | undefined, Ret
   ["made and not started", RUN, ON_FAILURE, container("created"), "start"],
   ["the engine is at it", RUN, ALWAYS, container("restarting", 1), undefined],
   ["the engine is at it and should not", STOP, ALWAYS, container("restarting", 1), "stop"],
+  ["killed over and over", RUN, ALWAYS, killed(3), "start"],
+  ["killed over and over, and should not run", STOP, ALWAYS, killed(3), "stop"],
+  ["killed now and then", RUN, ALWAYS, killed(2), undefined],
+  ["killed over and over at its memory limit", RUN, ALWAYS, { ...killed(3), oomKilled: true }, undefined],
+  ["ends badly over and over", RUN, ALWAYS, { ...killed(3), exitCode: 1 }, undefined],
   ["being removed", RUN, ALWAYS, container("removing"), undefined],
 ];
 for (const [what, power, policy, seen, correction] of table) {
