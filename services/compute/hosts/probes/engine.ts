@@ -7,6 +7,7 @@ import {
   waitContainer,
 } from "../../../common/engine/api/containers.ts";
 import { KIND_PROBE, LABEL_KIND } from "../../../common/engine/labels.ts";
+import { endOrphanShims } from "../../steps/orphan-shim.ts";
 import type { Probe, ProbeContext } from "./probe.ts";
 
 const TIMEOUT_MS = 30_000;
@@ -25,9 +26,13 @@ async function withContainer<R>(
     Labels: { [LABEL_KIND]: KIND_PROBE },
     HostConfig: { NetworkMode: "none", ...hostConfig },
   };
+  let id = "";
   try {
-    const { Id } = await createContainer(ctx.engine, name, body, { signal: ctx.signal });
-    return await use(Id);
+    id = (await createContainer(ctx.engine, name, body, { signal: ctx.signal })).Id;
+    return await use(id);
+  } catch (error) {
+    if (id !== "") await endOrphanShims(id);
+    throw error;
   } finally {
     // Also when the probe's time is up.
     await removeContainer(ctx.engine, name, { timeoutMs: REMOVE_TIMEOUT_MS });

@@ -5,6 +5,7 @@ import { listContainers, removeContainer } from "../../../common/engine/api/cont
 import { importImage, listImages, removeImage } from "../../../common/engine/api/images.ts";
 import type { Engine } from "../../../common/engine/engine.ts";
 import { KIND_PROBE, LABEL_KIND } from "../../../common/engine/labels.ts";
+import { endOrphanShims } from "../../steps/orphan-shim.ts";
 import { tinyProgram } from "./tiny-program.ts";
 
 const REPOSITORY = "gantry.dev/probe";
@@ -33,8 +34,10 @@ export async function makeProbeImage(engine: Engine, signal: AbortSignal): Promi
 /** Removes containers and images that rounds of probes left behind. */
 export async function removeLeftovers(engine: Engine, signal: AbortSignal): Promise<void> {
   const label = `${LABEL_KIND}=${KIND_PROBE}`;
-  for (const { Id, Created } of await listContainers(engine, { label: [label] }, { signal })) {
-    if (isLeftover(Created * 1000)) await removeContainer(engine, Id, { signal });
+  for (const { Id, Created, State } of await listContainers(engine, { label: [label] }, { signal })) {
+    if (!isLeftover(Created * 1000)) continue;
+    if (State !== "running") await endOrphanShims(Id);
+    await removeContainer(engine, Id, { signal });
   }
   for (const { RepoTags, Created, Labels } of await listImages(engine, { signal })) {
     if (Labels?.[LABEL_KIND] !== KIND_PROBE || !isLeftover(Created * 1000)) continue;
