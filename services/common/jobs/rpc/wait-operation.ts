@@ -28,7 +28,7 @@ export async function waitOperation(
 ): Promise<Operation> {
   const { name } = request;
   parseOperationName(name);
-  const waitMs = Math.min(timeoutMs(request), waitMaxMs, Math.max(0, deadline - Date.now() - DEADLINE_MARGIN_MS));
+  const limitMs = Math.min(timeoutMs(request), waitMaxMs);
   const changes = new AbortController();
   let latest: Operation | undefined;
   let deleted = false;
@@ -41,7 +41,9 @@ export async function waitOperation(
   });
   try {
     const found = operationOf(await store.need(operationKind, name));
-    if (!found.done) await aborted([changes.signal, signal], waitMs);
+    // The read took time too.
+    const leftMs = Math.max(0, deadline - Date.now() - DEADLINE_MARGIN_MS);
+    if (!found.done) await aborted([changes.signal, signal], Math.min(limitMs, leftMs));
     signal.throwIfAborted();
     if (deleted) throw notFound(name);
     return found.done ? found : (latest ?? found);

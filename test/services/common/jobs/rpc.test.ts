@@ -62,16 +62,20 @@ test("WaitOperation returns when it is done, and at its timeout, deadline and ca
   const short = { name, timeout: { seconds: 0n, nanos: 100_000_000 } };
   const [unfinished, waitedMs] = await timed(waitOperation(platform.store, short, options));
   assert.equal(unfinished.done, false);
-  assert.ok(waitedMs >= 95 && waitedMs < 1_000, `${waitedMs} ms`);
+  assert.ok(waitedMs >= 95 && waitedMs < 5_000, `${waitedMs} ms`);
 
+  // However late this process gets its turn: before a timer that was set for the deadline.
   const atDeadline = { ...options, deadline: Date.now() + 300 };
-  const [, deadlineMs] = await timed(waitOperation(platform.store, { name, timeout: seconds(60) }, atDeadline));
-  assert.ok(deadlineMs < 300, `${deadlineMs} ms`);
+  let isLate = false;
+  const late = setTimeout(() => (isLate = true), 300);
+  await waitOperation(platform.store, { name, timeout: seconds(60) }, atDeadline);
+  clearTimeout(late);
+  assert.equal(isLate, false);
 
   const [, limitMs] = await timed(
     waitOperation(platform.store, { name, timeout: undefined }, { ...options, waitMaxMs: 50 }),
   );
-  assert.ok(limitMs < 1_000);
+  assert.ok(limitMs < 5_000);
 
   const client = new AbortController();
   const gone = waitOperation(platform.store, { name, timeout: undefined }, { ...options, signal: client.signal });
