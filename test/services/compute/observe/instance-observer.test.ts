@@ -34,6 +34,12 @@ describe("status of instances whose containers are changed behind Gantry's back"
     return { seen, stop: () => stream.cancel() };
   }
 
+  async function execIn(id: string, command: string[]): Promise<void> {
+    const path = `/containers/${compute.containerName(id)}/exec`;
+    const { Id } = await compute.engine.call<{ Id: string }>("POST", path, { body: { Cmd: command } });
+    await compute.engine.call("POST", `/exec/${Id}/start`, { body: { Detach: true } });
+  }
+
   test("pause, resume and a bad end are seen; etag and generation stay", async () => {
     const made = await compute.created("web", { restartPolicy: RestartPolicy.RESTART_POLICY_NEVER });
     const container = compute.containerName("web");
@@ -56,10 +62,11 @@ describe("status of instances whose containers are changed behind Gantry's back"
   });
 
   test("a process killed at its memory limit is told as that", async () => {
-    // Keeps what it reads until a line ends, which none does.
-    const command = ["/bin/sh", "-c", "sleep 1; exec tail /dev/zero"];
+    // When it is told to, it keeps what it reads until a line ends, which none does.
+    const command = ["/bin/sh", "-c", "while [ ! -e /go ]; do sleep 0.1; done; exec tail /dev/zero"];
     const restartPolicy = RestartPolicy.RESTART_POLICY_NEVER;
     await compute.created("greedy", { command, memoryBytes: 12n * 1024n * 1024n, restartPolicy });
+    await execIn("greedy", ["touch", "/go"]);
     const failed = await reaches("greedy", S.INSTANCE_STATE_FAILED);
     assert.equal(failed.status!.oomKilled, true);
     assert.equal(failed.status!.exitCode, 137);
@@ -81,14 +88,7 @@ describe("status of instances whose containers are changed behind Gantry's back"
     const version = async (): Promise<bigint> => (await compute.get("calm")).meta!.version;
     const before = await version();
     // An exec, a second look at the list: the engine speaks of the container, its state stays.
-    const { Id } = await compute.engine.call<{ Id: string }>(
-      "POST",
-      `/containers/${compute.containerName("calm")}/exec`,
-      {
-        body: { Cmd: ["true"] },
-      },
-    );
-    await compute.engine.call("POST", `/exec/${Id}/start`, { body: { Detach: true } });
+    await execIn("calm", ["true"]);
     const end = Date.now() + 3_000;
     await compute.until("it has been watched for a while", async () => {
       assert.equal(await version(), before);
