@@ -14,6 +14,7 @@ export const PATH_BYTES_MAX = 4_096;
 export const CPU_MILLIS_MIN = 100n;
 export const MEMORY_BYTES_MIN = 512n * 1024n ** 2n;
 export const PORT_MAX = 65_535;
+export const DESCRIPTION_BYTES_MAX = 256;
 export const DRAIN_TIMEOUT_MS_MAX = 3_600_000;
 
 /** Of a cluster's record and those of its nodes together: they are written at once. */
