@@ -3,6 +3,9 @@ import type { EngineObserver } from "../common/engine/observer/observer.ts";
 import type { EngineSlots } from "../common/engine/slots.ts";
 import type { Range } from "../common/network/cidr.ts";
 import type { ClusterCatalog } from "./clusters/catalog.ts";
+import type { NodeImages } from "./clusters/node-images.ts";
+import type { KubernetesClients } from "./kubernetes/clients.ts";
+import type { KubernetesObserver } from "./kubernetes/observations/kubernetes-observer.ts";
 
 /** What jobs and the reconciler work with on their host. */
 export interface HostTools {
@@ -11,6 +14,11 @@ export interface HostTools {
   readonly engine: Engine;
   readonly observer: EngineObserver;
   readonly catalog: ClusterCatalog;
+  /** Clients of the clusters' APIs. */
+  readonly kubernetes: KubernetesClients;
+  /** What is seen of the clusters' APIs. */
+  readonly observed: KubernetesObserver;
+  readonly images: NodeImages;
   /** For calls that keep the host's processors busy. */
   readonly slots: EngineSlots;
   /** Where clusters' own networks get their subnets. */

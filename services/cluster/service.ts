@@ -22,6 +22,10 @@ import type { ClusterServiceContext } from "./context.ts";
 import type { HostTools } from "./host-tools.ts";
 import { clusterJobs } from "./jobs/index.ts";
 import { clusterKinds } from "./kinds.ts";
+import { KubernetesClients } from "./kubernetes/clients.ts";
+import { KubernetesObserver } from "./kubernetes/observations/kubernetes-observer.ts";
+import { ClusterObserver } from "./observe/cluster-observer.ts";
+import { Reconciler } from "./reconcile/reconciler.ts";
 import { clusterHandlers } from "./rpc/index.ts";
 
 /** The cluster service of one host: its API, its queue's worker, its engine's observer. */
@@ -46,8 +50,21 @@ export async function createClusterService(main: MainContext<ClusterConfig>): Pr
   const projects = new Projects({ address: config.computeAddress, credentials: tls.channelCredentials() });
   const observations = new ObservationHub();
   const slots = new EngineSlots(config.engineConcurrency);
+  const images = new NodeImages({ host, engine, observer });
   const { subnets } = config;
-  const tools: HostTools = { host, engine, observer, catalog, slots, subnets, now: () => store.now() };
+  const now = (): Date => store.now();
+  const isActive = (): boolean => worker.active;
+  const kubernetes = new KubernetesClients({ engine, log });
+  const observed = new KubernetesObserver({
+    host,
+    catalog,
+    clients: kubernetes,
+    hub: observations,
+    isActive,
+    now,
+    log,
+  });
+  const tools: HostTools = { host, engine, observer, catalog, kubernetes, observed, images, slots, subnets, now };
   const limits = { concurrency: config.jobConcurrency, queueWaitingMax: config.jobQueueMax };
   const operations = new OperationQueue({
     store,
@@ -73,13 +90,15 @@ export async function createClusterService(main: MainContext<ClusterConfig>): Pr
     operations,
     catalog,
     projects,
-    images: new NodeImages({ host, engine, observer }),
+    images,
     tools,
     hostWorks: (of) => isWorkedOn(queueRedis, store, of),
     observations,
     admission: new Mutex({ waitingMax: config.admissionsWaitingMax, limitName: "GANTRY_ADMISSIONS_WAITING_MAX" }),
     signal,
   };
+  const clusters = new ClusterObserver({ host, store, observer, observed, catalog, isActive, log, signal });
+  const reconciler = new Reconciler({ tools, store, operations, isActive, log });
   const needProject = (name: string): Promise<unknown> => projects.need(name, signal);
   const server = await createGrpcServer({
     listen: config.listen,
@@ -95,6 +114,9 @@ export async function createClusterService(main: MainContext<ClusterConfig>): Pr
     limits: config.rpcLimits,
   });
   server.setHealth("SERVING");
+  clusters.start();
+  observed.start();
+  reconciler.run(signal);
   return {
     ready: { address: server.address },
     drain: async () => {
@@ -102,7 +124,8 @@ export async function createClusterService(main: MainContext<ClusterConfig>): Pr
     },
     async destroy() {
       server.close();
-      await Promise.allSettled([worker.close(), operations.close(), observing]);
+      await Promise.allSettled([worker.close(), reconciler.idle(), operations.close(), observing, observed.close()]);
+      kubernetes.close();
       projects.close();
       catalog.close();
       queueRedis.disconnect();

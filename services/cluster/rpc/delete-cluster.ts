@@ -1,5 +1,3 @@
-import { ClusterState } from "../../../proto/gen/gantry/cluster/v1/cluster.ts";
-import { NodeState } from "../../../proto/gen/gantry/cluster/v1/node.ts";
 import type { DeleteClusterRequest } from "../../../proto/gen/gantry/cluster/v1/service.ts";
 import type { Operation } from "../../../proto/gen/google/longrunning/operations.ts";
 import { operationInProgress } from "../../common/errors/errors.ts";
@@ -9,11 +7,11 @@ import { Violations } from "../../common/names/violations.ts";
 import { onName } from "../../common/rpc/handlers/access.ts";
 import { checkRequestId, requestKey } from "../../common/rpc/handlers/request-key.ts";
 import { unary } from "../../common/rpc/wrappers.ts";
-import type { Transaction } from "../../common/store/api.ts";
+import { markDeleted } from "../clusters/mark-deleted.ts";
 import { CLUSTER } from "../clusters/names.ts";
 import type { ClusterServiceContext } from "../context.ts";
 import { nodesOf } from "../jobs/context.ts";
-import { clusterKind, nodeKind } from "../kinds.ts";
+import { clusterKind } from "../kinds.ts";
 
 export function deleteCluster({ operations, store }: ClusterServiceContext) {
   return unary<DeleteClusterRequest, Operation>({
@@ -37,21 +35,11 @@ export function deleteCluster({ operations, store }: ClusterServiceContext) {
           // A delete takes over from whatever runs, but for another delete.
           if (cluster.meta!.deleteTime && cluster.meta!.operation !== "")
             throw operationInProgress(name, cluster.meta!.operation);
-          cluster.meta!.deleteTime = tx.now;
-          if (cluster.status) cluster.status.state = ClusterState.CLUSTER_STATE_DELETING;
+          await markDeleted(tx, cluster, await nodesOf(store, name));
           tx.put(clusterKind, cluster);
-          for (const node of await nodesOf(store, name)) await markNode(tx, node.meta!.name);
           return cluster;
         },
       });
     },
   });
-}
-
-async function markNode(tx: Transaction, name: string): Promise<void> {
-  const node = await tx.get(nodeKind, name);
-  if (!node) return;
-  node.meta!.deleteTime ??= tx.now;
-  if (node.status) node.status.state = NodeState.NODE_STATE_DELETING;
-  tx.put(nodeKind, node);
 }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Logger } from "pino";
 import { ObservationSet, type ObservationStatus } from "../../../common/watch/observations.ts";
 import { Waker } from "../../../common/watch/waker.ts";
@@ -15,8 +16,9 @@ export const CONNECT_DELAY_MIN_MS = 100;
 export const CONNECT_DELAY_MAX_MS = 1_000;
 
 export interface ApiState {
-  reachable: boolean;
-  /** Why not. */
+  /** `unknown`: not asked yet. Reachable once its nodes are known too. */
+  state: "unknown" | "reachable" | "unreachable";
+  /** Why it is unreachable. */
   message: string;
   /** `v1.31.0`; of the last time that it was reachable. */
   version: string;
@@ -31,6 +33,7 @@ export interface ClusterObservationsOptions extends Pick<KindTableOptions, "obje
   client: KubernetesClient;
   log: Logger;
   now: () => Date;
+  refillIntervalMs?: number;
 }
 
 /**
@@ -45,17 +48,19 @@ export class ClusterObservations {
   readonly #waker = new Waker();
   readonly #listeners = new Set<() => void>();
   readonly #stop = new AbortController();
-  #api: ApiState = { reachable: false, message: "not connected yet", version: "" };
+  #api: ApiState = { state: "unknown", message: "not connected yet", version: "" };
   /** Why it is not to be asked; empty: it is. */
   #rest = "";
   #everLive = false;
+  /** Version that the API of this session has. */
+  #version: string | undefined;
   #running: Promise<void> | undefined;
 
   constructor(options: ClusterObservationsOptions) {
     const { origin, now, cluster, project, objectsMax, eventsMax } = options;
     this.#options = options;
     this.set = new ObservationSet({ origin, now });
-    this.nodes = new NodeViews(() => this.#changed());
+    this.nodes = new NodeViews({ changed: () => this.#changed(), listed: () => this.#nodesListed() });
     const limits = { ...(objectsMax && { objectsMax }), ...(eventsMax && { eventsMax }) };
     this.#tables = OBSERVED_KINDS.map((kind) => new KindTable({ kind, set: this.set, cluster, project, ...limits }));
   }
@@ -103,13 +108,11 @@ export class ClusterObservations {
       }
       const problem = await this.#probe();
       if (problem === undefined) {
-        delayMs = CONNECT_DELAY_MIN_MS;
         await this.#session();
-      } else {
-        this.#unreachable(problem);
-        await this.#waker.wait(delayMs);
-        delayMs = Math.min(delayMs * 2, CONNECT_DELAY_MAX_MS);
-      }
+        delayMs = CONNECT_DELAY_MIN_MS;
+      } else this.#unreachable(problem);
+      await this.#waker.wait(delayMs);
+      delayMs = Math.min(delayMs * 2, CONNECT_DELAY_MAX_MS);
     }
   }
 
@@ -125,17 +128,18 @@ export class ClusterObservations {
 
   /** As long as the API answers. */
   async #session(): Promise<void> {
-    const { client, log } = this.#options;
+    const { client, log, refillIntervalMs } = this.#options;
     const end = new AbortController();
+    if (!(await this.#readVersion())) return;
     const onState = (): void => this.#show(reflectors);
     const reflectors = OBSERVED_KINDS.map((kind, i) => {
       const listener = kind.kind === KIND_KUBERNETES_NODE ? this.nodes : undefined;
-      return new Reflector({ kind, client, table: this.#tables[i]!, listener, onState, log, signal: end.signal });
+      const table = this.#tables[i]!;
+      return new Reflector({ kind, client, table, listener, onState, log, signal: end.signal, refillIntervalMs });
     });
     const running = reflectors.map((reflector) => reflector.run());
     try {
       this.#show(reflectors);
-      await this.#readVersion();
       while (!this.#stop.signal.aborted && this.#rest === "") {
         await this.#waker.wait(PROBE_INTERVAL_MS);
         const problem = await this.#probe();
@@ -149,15 +153,20 @@ export class ClusterObservations {
     }
   }
 
-  async #readVersion(): Promise<void> {
+  /** Another one after an upgrade. */
+  async #readVersion(): Promise<boolean> {
     try {
       const answer = await this.#options.client.get<unknown>("/version", { signal: this.#stop.signal });
-      this.#setApi({ reachable: true, message: "", version: text(answer, "gitVersion") });
+      this.#version = text(answer, "gitVersion");
+      return true;
     } catch (error) {
-      // The probe that follows says what is wrong.
-      this.#options.log.debug({ err: error }, "a cluster's version could not be read");
-      this.#waker.wake();
+      this.#unreachable(error instanceof Error ? error.message : String(error));
+      return false;
     }
+  }
+
+  #nodesListed(): void {
+    this.#setApi({ state: "reachable", message: "", version: this.#version ?? "" });
   }
 
   #show(reflectors: readonly Reflector[]): void {
@@ -177,7 +186,7 @@ export class ClusterObservations {
   #unreachable(message: string): void {
     if (this.#stop.signal.aborted) return;
     this.#setStatus("stale", message);
-    this.#setApi({ ...this.#api, reachable: false, message });
+    this.#setApi({ ...this.#api, state: "unreachable", message });
   }
 
   /** Stale is what was whole once: until then it is still being read for the first time. */
@@ -186,9 +195,9 @@ export class ClusterObservations {
   }
 
   #setApi(api: ApiState): void {
-    const { reachable, message, version } = this.#api;
+    const before = this.#api;
     this.#api = api;
-    if (api.reachable !== reachable || api.message !== message || api.version !== version) this.#changed();
+    if (!isDeepStrictEqual(before, api)) this.#changed();
   }
 
   #changed(): void {

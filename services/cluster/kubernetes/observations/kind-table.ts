@@ -27,7 +27,7 @@ export class KindTable {
   readonly #newest: boolean;
   /** Names of what is shown, the longest unchanged first. */
   readonly #shown = new Set<string>();
-  #full = false;
+  #overflows = false;
 
   constructor(options: KindTableOptions) {
     const { kind, objectsMax = OBJECTS_PER_KIND_MAX, eventsMax = EVENTS_MAX } = options;
@@ -36,22 +36,27 @@ export class KindTable {
     this.#max = this.#newest ? eventsMax : objectsMax;
   }
 
+  /** Whether there are objects that are not shown. Older events do not count. */
+  get full(): boolean {
+    return this.#overflows && !this.#newest;
+  }
+
   /** What is not shown, for people; empty: everything is. */
   get missing(): string {
-    return this.#full && !this.#newest ? `more than ${this.#max} objects of kind ${this.#options.kind.kind}` : "";
+    return this.full ? `more than ${this.#max} objects of kind ${this.#options.kind.kind}` : "";
   }
 
   /** Takes what a whole list had. */
   async replace(objects: AsyncIterable<unknown>): Promise<void> {
     const listed = new Map<string, Listed>();
-    let full = false;
+    let overflows = false;
     for await (const raw of objects) {
       if (listed.size < this.#max || this.#newest) listed.set(this.#nameOf(raw), this.#listed(raw));
-      else full = true;
+      else overflows = true;
       if (this.#newest && listed.size >= 2 * this.#max) keepNewest(listed, this.#max);
     }
     if (this.#newest) keepNewest(listed, this.#max);
-    this.#full = full;
+    this.#overflows = overflows;
     this.#shown.clear();
     for (const name of listed.keys()) this.#shown.add(name);
     this.#options.set.replace(
@@ -64,7 +69,7 @@ export class KindTable {
     const name = this.#nameOf(raw);
     if (this.#newest) this.#shown.delete(name);
     if (!this.#shown.has(name) && this.#shown.size >= this.#max) {
-      this.#full = true;
+      this.#overflows = true;
       if (!this.#newest) return;
       this.#hide(this.#shown.values().next().value!);
     }
@@ -77,7 +82,7 @@ export class KindTable {
     const name = this.#nameOf(raw);
     if (!this.#shown.has(name)) return false;
     this.#hide(name);
-    return this.missing !== "";
+    return this.full;
   }
 
   #hide(name: string): void {

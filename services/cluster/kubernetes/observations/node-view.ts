@@ -28,14 +28,20 @@ export function nodeView(raw: unknown): NodeView {
   };
 }
 
+export interface NodeViewsOptions {
+  changed(): void;
+  /** All there are have been listed. */
+  listed(): void;
+}
+
 /** The nodes of one cluster, by name. */
 export class NodeViews implements ObjectListener {
   #views = new Map<string, NodeView>();
   #listing = new Map<string, NodeView>();
-  readonly #changed: () => void;
+  readonly #options: NodeViewsOptions;
 
-  constructor(changed: () => void) {
-    this.#changed = changed;
+  constructor(options: NodeViewsOptions) {
+    this.#options = options;
   }
 
   get(name: string): NodeView | undefined {
@@ -58,17 +64,18 @@ export class NodeViews implements ObjectListener {
   endList(): void {
     const before = this.#views;
     this.#views = this.#listing;
-    if (!isDeepStrictEqual(before, this.#views)) this.#changed();
+    if (!isDeepStrictEqual(before, this.#views)) this.#options.changed();
+    this.#options.listed();
   }
 
   put(raw: unknown): void {
     const view = nodeView(raw);
     if (isDeepStrictEqual(this.#views.get(view.name), view)) return;
     this.#views.set(view.name, view);
-    this.#changed();
+    this.#options.changed();
   }
 
   deleted(raw: unknown): void {
-    if (this.#views.delete(text(raw, "metadata", "name"))) this.#changed();
+    if (this.#views.delete(text(raw, "metadata", "name"))) this.#options.changed();
   }
 }

@@ -14,7 +14,7 @@ const WATCH_SECONDS_MIN = 600;
 /** An API that does not serve the kind may do so later. */
 export const UNSERVED_DELAY_MS = 60_000;
 /** A list to fill room that became free, when a kind has more objects than are shown. */
-const REFILL_INTERVAL_MS = 30_000;
+export const REFILL_INTERVAL_MS = 30_000;
 
 export interface ReflectorState {
   state: "listing" | "following" | "failed";
@@ -41,6 +41,7 @@ export interface ReflectorOptions {
   onState(): void;
   log: Logger;
   signal: AbortSignal;
+  refillIntervalMs?: number | undefined;
 }
 
 /** Keeps one kind of a cluster's objects: lists, tells the differences, follows. Whatever breaks, it lists again. */
@@ -111,7 +112,7 @@ export class Reflector {
     let version = listed;
     const { signal, client } = this.#options;
     while (!signal.aborted) {
-      if (this.#refill && performance.now() - this.#listedAtMs > REFILL_INTERVAL_MS) return;
+      if (this.#refillDue()) return;
       const before = performance.now();
       version = await this.#watch(version, await client.connection(signal));
       // Servers end a watch after minutes: one that ends at once is no reason to ask without a pause.
@@ -123,7 +124,7 @@ export class Reflector {
 
   /** Until the server ends it; the version to go on from. */
   async #watch(from: string, connection: Awaited<ReturnType<KubernetesClient["connection"]>>): Promise<string> {
-    const { kind, table, listener, signal } = this.#options;
+    const { kind, table, listener, onState, signal } = this.#options;
     let version = from;
     const stop = new AbortController();
     const onEvent = (type: string, object: unknown): void => {
@@ -132,6 +133,7 @@ export class Reflector {
       }
       version = text(object, "metadata", "resourceVersion") || version;
       if (type === "BOOKMARK") return;
+      const wasFull = table.full;
       if (type === "DELETED") {
         listener?.deleted(object);
         if (table.delete(object)) this.#refill = true;
@@ -139,10 +141,11 @@ export class Reflector {
         listener?.put(object);
         table.put(object);
       }
+      if (table.full !== wasFull) onState();
     };
     const refill = setInterval(() => {
-      if (this.#refill) stop.abort();
-    }, REFILL_INTERVAL_MS);
+      if (this.#refillDue()) stop.abort();
+    }, this.#refillIntervalMs);
     try {
       await watch(connection, {
         path: kind.path,
@@ -159,6 +162,14 @@ export class Reflector {
       clearInterval(refill);
     }
     return version;
+  }
+
+  get #refillIntervalMs(): number {
+    return this.#options.refillIntervalMs ?? REFILL_INTERVAL_MS;
+  }
+
+  #refillDue(): boolean {
+    return this.#refill && performance.now() - this.#listedAtMs >= this.#refillIntervalMs;
   }
 
   /** No objects, for now. */

@@ -1,0 +1,171 @@
+import type { Logger } from "pino";
+import type { Cluster } from "../../../proto/gen/gantry/cluster/v1/cluster.ts";
+import { ClusterJob } from "../../../proto/gen/gantry/cluster/v1/job.ts";
+import { listContainers } from "../../common/engine/api/containers.ts";
+import { findNetwork } from "../../common/engine/api/networks.ts";
+import { identityOf, KIND_CLUSTER_NETWORK, KIND_NODE, LABEL_KIND, LABEL_UID } from "../../common/engine/labels.ts";
+import type { EngineChange } from "../../common/engine/observer/changes.ts";
+import { GantryError, operationInProgress } from "../../common/errors/errors.ts";
+import type { Operations } from "../../common/jobs/api.ts";
+import { projectOf } from "../../common/names/resource-names.ts";
+import { Backoff } from "../../common/observe/backoff.ts";
+import { ReconcileLoop } from "../../common/observe/reconcile-loop.ts";
+import type { StoreHandle } from "../../common/store/store.ts";
+import { markDeleted } from "../clusters/mark-deleted.ts";
+import { clusterOfNode, networkNameOf } from "../clusters/names.ts";
+import type { HostTools } from "../host-tools.ts";
+import { nodesOf } from "../jobs/context.ts";
+import { clusterKind } from "../kinds.ts";
+import { type ClusterSight, type Correction, difference } from "./difference.ts";
+
+export interface ReconcilerOptions {
+  tools: HostTools;
+  store: StoreHandle;
+  operations: Operations;
+  /** Whether this process does its host's work: one does. */
+  isActive: () => boolean;
+  log: Logger;
+}
+
+/** After a change: nodes of a cluster mostly end and come together. */
+const SETTLE_MS = 500;
+const ENGINE_TIMEOUT_MS = 10_000;
+
+/**
+ * Compares what is wanted of clusters with what the engine has, after every change and every 30 s, and hands the difference to a job.
+ * Level-triggered: it acts on how things are, never on what an event said; a job that runs on a cluster has it to itself.
+ */
+export class Reconciler {
+  readonly #options: ReconcilerOptions;
+  readonly #backoff = new Backoff();
+  readonly #loop: ReconcileLoop;
+
+  constructor(options: ReconcilerOptions) {
+    const { tools, log, isActive, store } = options;
+    this.#options = options;
+    this.#loop = new ReconcileLoop({
+      names: () => tools.catalog.onHost(tools.host).map(({ meta }) => meta!.name),
+      compare: (name) => this.#compare(name),
+      canWork: () => isActive() && store.state === "live" && tools.observer.status.state === "live",
+      log,
+    });
+  }
+
+  /** Until `signal` aborts. */
+  run(signal: AbortSignal): void {
+    const { tools } = this.#options;
+    const stops = [
+      tools.observer.onChange((changes) => {
+        for (const change of changes) this.#onEngine(change);
+      }),
+      tools.observer.onStatus(({ state }) => {
+        if (state === "live") this.#loop.everything();
+      }),
+      tools.catalog.clusters.onChange((cluster, deleted) => {
+        const { name, uid, host, operation } = cluster.meta!;
+        if (deleted) this.#backoff.forget(uid);
+        else if (host === tools.host && operation === "") this.#loop.later(name, SETTLE_MS);
+      }),
+    ];
+    const end = (): void => {
+      for (const stop of stops) stop();
+    };
+    signal.addEventListener("abort", end, { once: true });
+    if (signal.aborted) end();
+    this.#loop.run(signal);
+  }
+
+  /** What has begun is over. */
+  idle(): Promise<void> {
+    return this.#loop.idle();
+  }
+
+  #onEngine(change: EngineChange): void {
+    if (change.kind !== "container") return;
+    const identity = identityOf(change.type === "put" ? change.object.labels : change.previous.labels);
+    if (identity?.kind === KIND_NODE) this.#loop.later(clusterOfNode(identity.name), SETTLE_MS);
+  }
+
+  async #compare(name: string): Promise<void> {
+    const { catalog, host } = this.#options.tools;
+    const known = catalog.clusters.get(name);
+    if (!known?.meta || known.meta.host !== host) return;
+    if (difference(known, catalog.nodes.of(name), this.#remembered(known)) === undefined) return;
+    const waitMs = this.#backoff.waitMs(known.meta.uid, performance.now());
+    if (waitMs > 0) return this.#loop.later(name, waitMs);
+    await this.#correct(name);
+  }
+
+  /** As the engine's observer has it in memory. */
+  #remembered({ meta }: Cluster): ClusterSight {
+    const { observer } = this.#options.tools;
+    const containers = new Map<string, string>();
+    for (const { labels, state } of observer.all("container")) {
+      const identity = identityOf(labels);
+      if (identity?.kind === KIND_NODE) containers.set(identity.uid, state);
+    }
+    const network = observer.all("network").some(({ labels }) => isNetworkOf(labels, meta!.uid));
+    return { containers, network };
+  }
+
+  /** Looks once more, at records and engine themselves: what is in memory may be a moment old. */
+  async #correct(name: string): Promise<void> {
+    const { store, log } = this.#options;
+    const cluster = await store.get(clusterKind, name);
+    if (!cluster?.meta) return;
+    const sight = await this.#look(cluster);
+    const correction = difference(cluster, await nodesOf(store, name), sight);
+    if (correction === undefined) return;
+    this.#backoff.tried(cluster.meta.uid, performance.now());
+    try {
+      await this.#submit(cluster, correction);
+      log.info({ target: name, correction, containers: [...sight.containers.values()] }, "brought back in line");
+    } catch (error) {
+      if (!(error instanceof GantryError) || error.reason !== "OPERATION_IN_PROGRESS") throw error;
+    }
+  }
+
+  async #look({ meta }: Cluster): Promise<ClusterSight> {
+    const { engine } = this.#options.tools;
+    const limits = { timeoutMs: ENGINE_TIMEOUT_MS };
+    const [found, network] = await Promise.all([
+      listContainers(engine, { label: [`${LABEL_KIND}=${KIND_NODE}`] }, limits),
+      findNetwork(engine, networkNameOf(meta!.name), limits),
+    ]);
+    const containers = new Map(found.map(({ Labels: labels, State: state }) => [labels[LABEL_UID] ?? "", state]));
+    return { containers, network: network !== undefined && isNetworkOf(network.Labels ?? {}, meta!.uid) };
+  }
+
+  async #submit(seen: Cluster, correction: Correction): Promise<void> {
+    const { name, uid, generation } = seen.meta!;
+    const { store } = this.#options;
+    await this.#options.operations.submit({
+      job: `${correction}-cluster`,
+      verb: correction,
+      kind: clusterKind,
+      target: name,
+      project: projectOf(name),
+      host: (cluster) => cluster.meta?.host ?? "",
+      payload: () => ClusterJob.encode(ClusterJob.fromPartial({ previous: seen.spec! })).finish(),
+      async write(tx) {
+        const cluster = await tx.need(clusterKind, name);
+        const { meta } = cluster;
+        if (meta?.uid !== uid || meta.generation !== generation) throw changedMeanwhile(name);
+        // A deletion takes over from what runs: not from one that a user has asked for since.
+        if (meta.operation !== "") throw operationInProgress(name, meta.operation);
+        if (correction === "delete") await markDeleted(tx, cluster, await nodesOf(store, name));
+        tx.put(clusterKind, cluster);
+        return cluster;
+      },
+    });
+  }
+}
+
+function isNetworkOf(labels: Readonly<Record<string, string>>, uid: string): boolean {
+  const identity = identityOf(labels);
+  return identity?.kind === KIND_CLUSTER_NETWORK && identity.uid === uid;
+}
+
+function changedMeanwhile(name: string): Error {
+  return new Error(`${name} has changed meanwhile: it is looked at again`);
+}
