@@ -46,10 +46,8 @@ let ended = 0;
 const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024);
 /** What an observer read last: most likely what the next one reads. */
 let parsed: Parsed | undefined;
-/** From this process's clock to the machine's, which the server's stamps are of. */
-const CLOCK_OFFSET_MS = Number(process.hrtime.bigint()) / 1e6 - performance.now();
-
-const nowMs = (): number => performance.now() + CLOCK_OFFSET_MS;
+/** The machine's monotonic clock, which the server's stamps are of. */
+const nowMs = (): number => Number(process.hrtime.bigint()) / 1e6;
 
 class Observer {
   readonly socket: Socket;

@@ -42,9 +42,10 @@ serve(async () => {
     ready,
     behind: () => observers("projects/default").catchingUp + (mirrors.catalog.find(FILLER_MIRROR)?.catchingUp ?? 0),
     fill() {
-      tracker.batch(batch([filler()], { revision: BigInt(revision) }));
       const { catchingUp, observers: all } = observers(FILLER_MIRROR);
-      return catchingUp === all;
+      if (catchingUp === all) return true;
+      tracker.batch(batch([filler()], { revision: BigInt(revision) }));
+      return false;
     },
     publish(count) {
       tracker.batch(

@@ -24,6 +24,9 @@ export type ServerCommand = Publish | Start | Behind | Fill;
 /** A mirror that only those observe who will stop reading: it fills their sockets, and nobody else's. */
 export const FILLER_MIRROR = "projects/filler";
 const FILL_TIMEOUT_MS = 20_000;
+/** They are full when nothing has changed at so many looks, together longer than TCP waits before it tries again. */
+const FILLED_CHECKS = 10;
+const FILLED_INTERVAL_MS = 50;
 
 /** Above this many unsent bytes of some observer that reads, the publisher waits: it saturates, it does not overrun. */
 export const BACKLOG_BYTES = 64 * 1024;
@@ -35,7 +38,7 @@ export interface Target {
   ready(): boolean;
   /** Observers that are not live. */
   behind(): number;
-  /** Publishes some to FILLER_MIRROR; true once all its observers are lagging. */
+  /** True when all observers of FILLER_MIRROR are lagging; otherwise publishes some to it. */
   fill?(): boolean;
 }
 
@@ -61,9 +64,16 @@ export async function publishFor(target: Target, command: Publish): Promise<numb
 
 async function fill(target: Target): Promise<void> {
   const endMs = performance.now() + FILL_TIMEOUT_MS;
-  while (target.fill?.() === false) {
+  // The kernel's buffers grow while they fill: who was behind is not any more, until they have all they may have.
+  for (let stable = 0; stable < FILLED_CHECKS;) {
     if (performance.now() > endMs) throw new Error("those that do not read do not lag");
-    await new Promise((resolve) => setImmediate(resolve));
+    if (target.fill?.() === false) {
+      stable = 0;
+      await new Promise((resolve) => setImmediate(resolve));
+    } else {
+      stable++;
+      await new Promise((resolve) => setTimeout(resolve, FILLED_INTERVAL_MS));
+    }
   }
 }
 
