@@ -9,6 +9,7 @@ import { endpointNameOf, engineNameOfCluster, networkNameOf } from "../clusters/
 import { compareNodes } from "../clusters/node-order.ts";
 import type { HostTools } from "../host-tools.ts";
 import { clusterKind, nodeKind } from "../kinds.ts";
+import type { Sight } from "./sight.ts";
 
 /** What the steps of a job on a cluster share. */
 export interface ClusterContext extends JobContext {
@@ -27,6 +28,8 @@ export interface ClusterContext extends JobContext {
   cluster: Cluster;
   /** All of its nodes, as last read or written by this job: control planes first, each role by number. */
   nodes: Node[];
+  /** What a step saw last, for the status that the end of the job writes. */
+  sight: Sight | undefined;
 }
 
 /** NOT_FOUND when the cluster is gone, or is a later one of the same name. */
@@ -45,6 +48,7 @@ export async function clusterContext(base: JobContext, tools: HostTools): Promis
     parameters: ClusterJob.decode(base.operation.payload),
     cluster,
     nodes: await nodesOf(base.store, target),
+    sight: undefined,
   };
 }
 

@@ -4,15 +4,13 @@ export const CNI_CONFIG_PATH = "/etc/cni/net.d/10-gantry.conflist";
 export interface CniConfigInput {
   /** Of the node. */
   podCidr: string;
-  /** Bytes; 0: the kernel's default. */
-  mtu: number;
 }
 
 /**
  * The kernel pod network on one node: a veth pair for each pod and routes, no bridge; addresses out of the node's own range. What pods send
  * beyond the cluster's network leaves with the node's address, by the plugin's own masquerade rule.
  */
-export function cniConfig({ podCidr, mtu }: CniConfigInput): string {
+export function cniConfig({ podCidr }: CniConfigInput): string {
   const config = {
     cniVersion: "0.3.1",
     name: "gantry",
@@ -20,7 +18,6 @@ export function cniConfig({ podCidr, mtu }: CniConfigInput): string {
       {
         type: "ptp",
         ipMasq: false,
-        ...(mtu > 0 ? { mtu } : {}),
         ipam: {
           type: "host-local",
           // Not kept over a restart: pods do not live through one either.

@@ -13,7 +13,6 @@ export interface PodNetworkInput {
   podSubnet: string;
   /** To the pods of the other nodes. */
   routes: readonly PodRoute[];
-  mtu: number;
 }
 
 /** The kernel pod network of one node: there before the kubelet's first look, and again at each of the node's starts, without anybody's help. */

@@ -1,0 +1,93 @@
+import { access, readFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { type Cluster, PodNetwork } from "../../../proto/gen/gantry/cluster/v1/cluster.ts";
+import { type Node, NodeRole } from "../../../proto/gen/gantry/cluster/v1/node.ts";
+import { certificateFacts } from "../kubeadm/facts.ts";
+import { kubeletFiles } from "../kubeadm/kubelet-files.ts";
+import { kubeadmFile } from "../kubeadm/render.ts";
+import { type HostCapacity, hostCapacity } from "../kubeadm/reserved.ts";
+import { isAtLeast, type KubernetesVersion } from "../kubeadm/version.ts";
+import { podNetworkFiles } from "../network/pod-network-files.ts";
+import { podRoutes } from "../network/pod-routes.ts";
+import { type Authorities, authorityHash } from "../pki/authorities.ts";
+import { controlPlaneFiles } from "../pki/control-plane-files.ts";
+import { nodeFiles } from "../pki/node-files.ts";
+import { nodeDocuments } from "./kubeadm-options.ts";
+import { noDockerFiles } from "./no-docker.ts";
+import type { NodeFile } from "./node-file.ts";
+
+/** Its presence is what a node's kubelet starts for. */
+export const KUBELET_CONFIG_PATH = "/var/lib/kubelet/config.yaml";
+/** Kubelets from here on know nothing of Docker. */
+const NO_DOCKER_MINOR = 24;
+
+export interface HostFacts {
+  capacity: HostCapacity;
+  cgroupV1: boolean;
+}
+
+export async function hostFacts(): Promise<HostFacts> {
+  const meminfo = await readFile("/proc/meminfo", "utf8");
+  const unified = await access("/sys/fs/cgroup/cgroup.controllers").then(
+    () => true,
+    () => false,
+  );
+  return { capacity: hostCapacity(meminfo, availableParallelism()), cgroupV1: !unified };
+}
+
+export interface ClusterFilesInput {
+  /** With defaults filled in, and reserved. */
+  cluster: Cluster;
+  node: Node;
+  /** All of the cluster's. */
+  nodes: readonly Node[];
+  authorities: Authorities;
+  token: string;
+  version: KubernetesVersion;
+  host: HostFacts;
+  now: Date;
+}
+
+/** Everything that is put into a node before its start, so that nothing has to be asked or waited for afterwards. */
+export async function clusterFiles(input: ClusterFilesInput): Promise<NodeFile[]> {
+  const { cluster, node, nodes, authorities, token, version, host, now } = input;
+  const documents = nodeDocuments({
+    cluster,
+    node,
+    nodes,
+    version,
+    token,
+    authorityHash: authorityHash(authorities),
+    host: host.capacity,
+    cgroupV1: host.cgroupV1,
+  });
+  const controlPlane = node.spec!.role === NodeRole.NODE_ROLE_CONTROL_PLANE;
+  const first = isFirst(node, nodes);
+  const { kubernetesName: nodeName, ipv4: address } = node.reservation!;
+  const { endpointName } = cluster.reservation!;
+  const facts = certificateFacts(documents);
+  const common = { version, nodeName, address, endpointName, now };
+  const [control, own] = await Promise.all([
+    controlPlane ? controlPlaneFiles(authorities, { ...common, ...facts, first }) : [],
+    nodeFiles(authorities, { ...common, clusterName: facts.clusterName, controlPlane }),
+  ]);
+  return [
+    ...control,
+    ...own,
+    ...podNetwork(cluster, node, nodes),
+    ...(isAtLeast(version, 1, NO_DOCKER_MINOR) ? [] : noDockerFiles()),
+    kubeadmFile(documents),
+    ...kubeletFiles(documents, { version, first }),
+  ];
+}
+
+/** Whether it is the one that begins the cluster. */
+export function isFirst(node: Node, nodes: readonly Node[]): boolean {
+  return node.meta!.name === nodes[0]!.meta!.name;
+}
+
+function podNetwork(cluster: Cluster, node: Node, nodes: readonly Node[]): NodeFile[] {
+  const { podNetwork: kind, podSubnet } = cluster.spec!.networking!;
+  if (kind !== PodNetwork.POD_NETWORK_KERNEL) return [];
+  return podNetworkFiles({ podCidr: node.reservation!.podCidr, podSubnet, routes: podRoutes(node, nodes) });
+}

@@ -1,0 +1,82 @@
+import { KubeProxyMode, PodNetwork } from "../../../proto/gen/gantry/cluster/v1/cluster.ts";
+import { readContainerFile } from "../../common/engine/api/read-file.ts";
+import { containerNameOfNode } from "../clusters/names.ts";
+import type { ClusterContext } from "../jobs/context.ts";
+import { apiOf } from "../jobs/kubernetes.ts";
+import { applyFile, initPhase, LIST_IMAGES } from "../nodes/commands.ts";
+import { putFiles } from "../nodes/put-files.ts";
+import { runInNode } from "../nodes/run-in-node.ts";
+import { aboutNode } from "./node-trouble.ts";
+import { API_TIMEOUT_MS } from "./begin-control-plane.ts";
+import { waitUntil } from "./wait-until.ts";
+
+const READY_INTERVAL_MS = 50;
+const MANIFEST_BYTES_MAX = 1024 * 1024;
+const POD_NETWORK_MANIFEST = "/kind/manifests/default-cni.yaml";
+const STORAGE_MANIFEST = "/kind/manifests/default-storage.yaml";
+/** As kind's images leave a place for it. */
+const POD_SUBNET_PLACE = /\{\{\s*\.PodSubnet\s*\}\}/g;
+
+/** Controller manager and scheduler. */
+export async function completeControlPlane(ctx: ClusterContext): Promise<void> {
+  const container = firstContainer(ctx);
+  await aboutNode(ctx, container, async () => {
+    await Promise.all([
+      run(ctx, container, initPhase("control-plane", "controller-manager")),
+      run(ctx, container, initPhase("control-plane", "scheduler")),
+    ]);
+  });
+}
+
+/** What kubeadm puts into a cluster, by its own hand, and what the image brings. `begun`: what is to have the processors first. */
+export async function installAddOns(ctx: ClusterContext, begun: Promise<void>): Promise<void> {
+  const container = firstContainer(ctx);
+  const { podNetwork, kubeProxyMode } = ctx.cluster.spec!.networking!;
+  await aboutNode(ctx, container, async () => {
+    await begun;
+    await waitForReadyApi(ctx);
+    if (kubeProxyMode !== KubeProxyMode.KUBE_PROXY_MODE_NONE)
+      await run(ctx, container, initPhase("addon", "kube-proxy"));
+    if (podNetwork === PodNetwork.POD_NETWORK_IMAGE) await applyManifest(ctx, container, POD_NETWORK_MANIFEST);
+    await run(ctx, container, initPhase("upload-config", "all"));
+    await run(ctx, container, initPhase("mark-control-plane"));
+    await run(ctx, container, initPhase("bootstrap-token"));
+    if (/\/coredns(\/coredns)?:/.test(await run(ctx, container, LIST_IMAGES))) {
+      await run(ctx, container, initPhase("addon", "coredns"));
+    }
+    await applyManifest(ctx, container, STORAGE_MANIFEST);
+  });
+}
+
+/** Roles and priorities that everything else needs are there only then. */
+async function waitForReadyApi(ctx: ClusterContext): Promise<void> {
+  const api = apiOf(ctx);
+  await waitUntil({
+    what: `the API of ${ctx.engineName} is ready`,
+    timeoutMs: API_TIMEOUT_MS,
+    intervalMs: READY_INTERVAL_MS,
+    signal: ctx.signal,
+    look: async () => {
+      await api.ready({ signal: ctx.signal });
+      return true;
+    },
+  });
+}
+
+/** Nothing where the image has no such file. */
+async function applyManifest(ctx: ClusterContext, container: string, path: string): Promise<void> {
+  const { engine } = ctx.tools;
+  const file = await readContainerFile(engine, container, path, { bytesMax: MANIFEST_BYTES_MAX, signal: ctx.signal });
+  if (file === undefined) return;
+  const content = file.toString("utf8").replace(POD_SUBNET_PLACE, ctx.cluster.spec!.networking!.podSubnet);
+  await putFiles(engine, container, [{ path, mode: 0o644, content }], ctx.signal);
+  await run(ctx, container, applyFile(path));
+}
+
+function firstContainer(ctx: ClusterContext): string {
+  return containerNameOfNode(ctx.nodes[0]!.meta!.name);
+}
+
+function run({ tools, signal }: ClusterContext, container: string, command: string[]): Promise<string> {
+  return runInNode({ engine: tools.engine, container, command, signal });
+}

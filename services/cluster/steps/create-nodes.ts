@@ -1,0 +1,106 @@
+import { status as Code } from "@grpc/grpc-js";
+import type { Node } from "../../../proto/gen/gantry/cluster/v1/node.ts";
+import { type ContainerCreateBody, createContainer } from "../../common/engine/api/containers.ts";
+import { EngineError } from "../../common/engine/errors.ts";
+import { failedPrecondition } from "../../common/errors/errors.ts";
+import type { Step } from "../../common/jobs/api.ts";
+import { containerNameOfNode } from "../clusters/names.ts";
+import type { ClusterContext } from "../jobs/context.ts";
+import { nodesOfJob } from "../jobs/nodes-of-job.ts";
+import { versionOf } from "../jobs/versions.ts";
+import { clusterFiles, hostFacts, isFirst, KUBELET_CONFIG_PATH } from "../nodes/cluster-files.ts";
+import { nodeContainerOptions } from "../nodes/container-options.ts";
+import { removeNodeContainers } from "../nodes/find-nodes.ts";
+import type { NodeFile } from "../nodes/node-file.ts";
+import { putFiles } from "../nodes/put-files.ts";
+import { newBootstrapToken } from "../nodes/token.ts";
+import { type Authorities, createAuthorities } from "../pki/authorities.ts";
+import { ENGINE_ATTEMPTS } from "./attempts.ts";
+
+const CALL_TIMEOUT_MS = 120_000;
+/** Its turn may be far off when very many are made at once. */
+const STEP_TIMEOUT_MS = 30 * 60_000;
+const SUPER_ADMIN = "/etc/kubernetes/super-admin.conf";
+const ADMIN = "/etc/kubernetes/admin.conf";
+
+/**
+ * The containers of a new cluster, not started, with everything in them: keys, certificates, configuration, pod network. The keys are nowhere
+ * else, so a run that was broken off is begun again from nothing.
+ */
+export const createNodes: Step<ClusterContext> = {
+  name: "create-nodes",
+  timeoutMs: STEP_TIMEOUT_MS,
+  attempts: ENGINE_ATTEMPTS,
+  async do(ctx) {
+    await removeNodesOfJob(ctx);
+    ctx.progress(-1, `making ${ctx.nodes.length} ${ctx.nodes.length === 1 ? "node" : "nodes"}`);
+    const authorities = createAuthorities(ctx.store.now());
+    const token = newBootstrapToken();
+    await Promise.all(ctx.nodes.map((node) => createNode(ctx, node, token, authorities)));
+  },
+  undo: removeNodesOfJob,
+};
+
+export async function removeNodesOfJob(ctx: ClusterContext): Promise<void> {
+  const uids = new Set(nodesOfJob(ctx).map(({ meta }) => meta!.uid));
+  await removeNodeContainers(ctx.tools.engine, uids, ctx.signal);
+}
+
+/** Makes the container of a node and puts everything into it; its kubelet does not begin by itself unless it begins the cluster. */
+export async function createNode(
+  ctx: ClusterContext,
+  node: Node,
+  token: string,
+  authorities: Promise<Authorities>,
+): Promise<void> {
+  const [files] = await Promise.all([filesOf(ctx, node, token, authorities), createContainerOf(ctx, node)]);
+  const first = isFirst(node, ctx.nodes);
+  if (first) rememberAdmin(ctx, files);
+  // The others' kubelets would only wait for the API, longer each time they ask, and take the processors from what brings it up.
+  const put = first ? files : files.filter(({ path }) => path !== KUBELET_CONFIG_PATH);
+  await putFiles(ctx.tools.engine, containerNameOfNode(node.meta!.name), put, ctx.signal);
+}
+
+async function filesOf(
+  ctx: ClusterContext,
+  node: Node,
+  token: string,
+  authorities: Promise<Authorities>,
+): Promise<NodeFile[]> {
+  const { cluster, nodes } = ctx;
+  const [version, host] = await Promise.all([versionOf(ctx, node), hostFacts()]);
+  return clusterFiles({
+    cluster,
+    node,
+    nodes,
+    authorities: await authorities,
+    token,
+    version,
+    host,
+    now: ctx.store.now(),
+  });
+}
+
+async function createContainerOf(ctx: ClusterContext, node: Node): Promise<void> {
+  const { engine, slots } = ctx.tools;
+  const name = containerNameOfNode(node.meta!.name);
+  const options = nodeContainerOptions({ cluster: ctx.cluster, node, network: ctx.networkName });
+  const limits = { signal: ctx.signal, timeoutMs: CALL_TIMEOUT_MS };
+  try {
+    await slots.run(false, ctx.signal, () => createContainer(engine, name, options as ContainerCreateBody, limits));
+  } catch (error) {
+    if (!(error instanceof EngineError) || error.code !== Code.ALREADY_EXISTS) throw error;
+    const text = `the engine of ${ctx.tools.host} has another container named ${name}`;
+    throw failedPrecondition("CONTAINER_NAME_IN_USE", text, { container: name });
+  }
+}
+
+/** Where there is a super admin, the ordinary one has no rights before the cluster has said so. */
+function rememberAdmin(ctx: ClusterContext, files: readonly NodeFile[]): void {
+  const content = (path: string): string | undefined => {
+    const file = files.find((each) => each.path === path);
+    return file && "content" in file ? file.content : undefined;
+  };
+  const conf = content(SUPER_ADMIN) ?? content(ADMIN);
+  if (conf !== undefined) ctx.tools.kubernetes.remember(ctx.uid, conf);
+}

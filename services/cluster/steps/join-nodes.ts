@@ -1,0 +1,47 @@
+import type { Node } from "../../../proto/gen/gantry/cluster/v1/node.ts";
+import type { Step } from "../../common/jobs/api.ts";
+import { containerNameOfNode } from "../clusters/names.ts";
+import type { ClusterContext } from "../jobs/context.ts";
+import { versionOf } from "../jobs/versions.ts";
+import { kubeletFiles } from "../kubeadm/kubelet-files.ts";
+import { hostFacts, isFirst } from "../nodes/cluster-files.ts";
+import { START_KUBELET } from "../nodes/commands.ts";
+import { nodeDocuments } from "../nodes/kubeadm-options.ts";
+import { putFiles } from "../nodes/put-files.ts";
+import { runInNode } from "../nodes/run-in-node.ts";
+import { completeControlPlane, installAddOns } from "./add-ons.ts";
+import { aboutNode } from "./node-trouble.ts";
+
+const TIMEOUT_MS = 300_000;
+
+/** As soon as the API answers, all at once: the other kubelets, the rest of the control plane, and what a cluster has in it from the beginning. */
+export const joinNodes: Step<ClusterContext> = {
+  name: "join-nodes",
+  timeoutMs: TIMEOUT_MS,
+  attempts: 3,
+  async do(ctx) {
+    ctx.progress(-1, "starting the kubelets and the rest of the control plane");
+    const others = ctx.nodes.filter((node) => !isFirst(node, ctx.nodes));
+    const begun = completeControlPlane(ctx);
+    await allSettled([begun, ...others.map((node) => startKubelet(ctx, node)), installAddOns(ctx, begun)]);
+  },
+};
+
+/** The kubelet of a node that is registered: what it waited for is its configuration. */
+export async function startKubelet(ctx: ClusterContext, node: Node): Promise<void> {
+  const { cluster, nodes, signal } = ctx;
+  const { engine } = ctx.tools;
+  const container = containerNameOfNode(node.meta!.name);
+  const [version, host] = await Promise.all([versionOf(ctx, node), hostFacts()]);
+  const facts = { version, host: host.capacity, cgroupV1: host.cgroupV1, token: "", authorityHash: "" };
+  const documents = nodeDocuments({ cluster, node, nodes, ...facts });
+  await aboutNode(ctx, container, async () => {
+    await putFiles(engine, container, kubeletFiles(documents, { version, first: isFirst(node, nodes) }), signal);
+    await runInNode({ engine, container, command: START_KUBELET, signal });
+  });
+}
+
+/** Waits for all; throws what failed first in the list. */
+async function allSettled(work: readonly Promise<unknown>[]): Promise<void> {
+  for (const result of await Promise.allSettled(work)) if (result.status === "rejected") throw result.reason;
+}

@@ -1,0 +1,44 @@
+import type { Node } from "../../../proto/gen/gantry/cluster/v1/node.ts";
+import type { ClusterContext } from "../jobs/context.ts";
+import { apiOf } from "../jobs/kubernetes.ts";
+import { versionOf } from "../jobs/versions.ts";
+import { isKubernetesStatus } from "../kubernetes/errors.ts";
+import { hostFacts, isFirst } from "../nodes/cluster-files.ts";
+import { nodeDocuments } from "../nodes/kubeadm-options.ts";
+import { nodeObject } from "../nodes/node-object.ts";
+import { waitUntil } from "./wait-until.ts";
+
+const TIMEOUT_MS = 30_000;
+const INTERVAL_MS = 50;
+/** No part of what a node is registered with. */
+const NO_SECRETS = { token: "", authorityHash: "" };
+
+/** Nodes are there in Kubernetes before their kubelets ask for them: with the range of their pods, so that nobody has to give them one. */
+export async function registerNodes(ctx: ClusterContext, nodes: readonly Node[]): Promise<void> {
+  await Promise.all(nodes.map((node) => register(ctx, node)));
+}
+
+async function register(ctx: ClusterContext, node: Node): Promise<void> {
+  const { cluster, nodes } = ctx;
+  const [version, host] = await Promise.all([versionOf(ctx, node), hostFacts()]);
+  const facts = { version, host: host.capacity, cgroupV1: host.cgroupV1, ...NO_SECRETS };
+  const body = nodeObject(node, nodeDocuments({ cluster, node, nodes, ...facts }), {
+    first: isFirst(node, nodes),
+    host: host.capacity,
+  });
+  await waitUntil({
+    what: `node ${node.reservation!.kubernetesName} is registered`,
+    timeoutMs: TIMEOUT_MS,
+    intervalMs: INTERVAL_MS,
+    signal: ctx.signal,
+    look: async () => {
+      try {
+        return await apiOf(ctx).call<object>("POST", "/api/v1/nodes", { body, signal: ctx.signal });
+      } catch (error) {
+        // By its own kubelet, or by a run that was broken off.
+        if (isKubernetesStatus(error, 409)) return {};
+        throw error;
+      }
+    },
+  });
+}
