@@ -36,6 +36,7 @@ export function nodeImage(version: string, official: string): ImageRecipe {
 }
 
 async function makeNode(version: string, { dir, cacheDir, target, say }: ImageWork): Promise<void> {
+  if (process.getuid?.() !== 0) throw new Error("making a node image needs root");
   const programs = await kubernetesPrograms(join(cacheDir, "kubernetes"), version, say);
   requireFreeSpace(dir, FREE_BYTES_MIN, "making a node image");
   say(`making the image of a Kubernetes ${version} node from packages`);
