@@ -202,10 +202,14 @@ export class OriginTracker implements ItemSource {
     this.#onWhole?.();
   }
 
-  /** An observer that has not reached its origin yet lists nothing: what was seen before stays, shown as stale. */
+  /**
+   * An observer that has not reached its origin yet lists nothing, one that is listing it may have the half: what was seen before stays, and the list
+   * is whole when it is live.
+   */
   #listIsWhole(name: string, origin: OriginItems): boolean {
-    const said = this.#said.get(name);
-    return name === this.service || !said || said.status === OriginStatus.ORIGIN_STATUS_LIVE || origin.stagedSize > 0;
+    const status = this.#said.get(name)?.status;
+    if (name === this.service || status === undefined || status === OriginStatus.ORIGIN_STATUS_LIVE) return true;
+    return status === OriginStatus.ORIGIN_STATUS_STALE && origin.stagedSize > 0;
   }
 
   #endList(name: string, origin: OriginItems): void {
@@ -215,8 +219,9 @@ export class OriginTracker implements ItemSource {
   #showSaid(name: string): void {
     const said = this.#said.get(name);
     if (!said) return this.#show(name, this.#synced ? "live" : "resyncing", "");
+    // A live one may say what it does not show.
     if (said.status === OriginStatus.ORIGIN_STATUS_LIVE)
-      return this.#show(name, this.#synced ? "live" : "resyncing", "");
+      return this.#show(name, this.#synced ? "live" : "resyncing", said.message);
     const state = said.status === OriginStatus.ORIGIN_STATUS_RESYNCING ? "resyncing" : "stale";
     this.#show(name, state, said.message, said.asOf);
   }

@@ -91,6 +91,17 @@ test("an observer that has not reached its engine yet lists nothing: what was se
   assert.equal(world.origin("docker/h1")!.state, "live");
 });
 
+test("an observer that is listing its origin has the half: what was seen stays until the list is whole", () => {
+  connect(["a", "b", "c"], LIVE);
+  told.length = 0;
+  connect(["a"], RESYNCING);
+  tracker.batch(batch([containerEvent("b")]));
+  assert.deepEqual(told, []);
+  tracker.batch(batch([], { origins: [origin(LIVE, "not shown: some")] }));
+  assert.deepEqual(told, ["docker/h1: -c"]);
+  assert.equal(world.origin("docker/h1")!.message, "not shown: some");
+});
+
 test("records: a snapshot that is cut off begins again, a reset in the middle too", () => {
   tracker.connected();
   tracker.batch(batch([instanceEvent("a", 1)]));
