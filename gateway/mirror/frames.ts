@@ -1,10 +1,11 @@
 /** State of an origin as observers see it. */
 export interface OriginView {
   name: string;
-  state: "live" | "resyncing" | "stale";
+  /** `gone`: it is no more; told once, never kept. */
+  state: "live" | "resyncing" | "stale" | "gone";
   /** What is shown was true at this time; undefined: nothing of it was ever seen. */
   asOf: Date | undefined;
-  /** One line; empty when live. */
+  /** One line; when live what is not shown. */
   message: string;
 }
 

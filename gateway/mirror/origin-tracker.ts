@@ -42,6 +42,7 @@ export class OriginTracker implements ItemSource {
   readonly #toJson: ToJson;
   readonly #log: Logger;
   readonly #reports: (origin: string) => boolean;
+  readonly #expects: ReadonlySet<string>;
   readonly #onWhole: (() => void) | undefined;
   readonly #origins = new Map<string, OriginItems>();
   /** What the source last said of its origins. */
@@ -61,9 +62,10 @@ export class OriginTracker implements ItemSource {
     this.#toJson = options.toJson;
     this.#log = options.log;
     this.#reports = options.reports ?? (() => true);
+    this.#expects = new Set([this.service, ...(options.expects ?? [])]);
     this.#onWhole = options.onWhole;
     this.#world.addSource(this);
-    for (const name of [this.service, ...(options.expects ?? [])]) {
+    for (const name of this.#expects) {
       this.#of(name);
       this.#show(name, "stale", "not connected yet");
     }
@@ -103,6 +105,7 @@ export class OriginTracker implements ItemSource {
   connected(): void {
     this.#connected = true;
     this.#synced = false;
+    this.#said.clear();
     for (const [name, origin] of this.#origins) {
       if (name !== this.service) origin.beginList();
       this.#show(name, "resyncing", "");
@@ -185,6 +188,7 @@ export class OriginTracker implements ItemSource {
   }
 
   #takeOrigin(state: OriginState): void {
+    if (state.status === OriginStatus.ORIGIN_STATUS_GONE) return this.#drop(state.origin);
     this.#said.set(state.origin, state);
     const origin = this.#of(state.origin);
     if (this.#synced && origin.staging && state.status === OriginStatus.ORIGIN_STATUS_LIVE)
@@ -196,6 +200,11 @@ export class OriginTracker implements ItemSource {
     this.#synced = true;
     this.#everSynced = true;
     for (const [name, origin] of this.#origins) {
+      // The first batch of a stream names all there are: one that is not among them went while nobody listened.
+      if (!this.#said.has(name) && !this.#expects.has(name) && origin.stagedSize === 0) {
+        this.#drop(name);
+        continue;
+      }
       if (origin.staging && this.#listIsWhole(name, origin)) this.#endList(name, origin);
       this.#showSaid(name);
     }
@@ -214,6 +223,16 @@ export class OriginTracker implements ItemSource {
 
   #endList(name: string, origin: OriginItems): void {
     for (const changes of origin.endList()) this.#world.commit(name, changes);
+  }
+
+  #drop(name: string): void {
+    const origin = this.#origins.get(name);
+    if (!origin) return;
+    origin.beginList();
+    this.#endList(name, origin);
+    this.#origins.delete(name);
+    this.#said.delete(name);
+    if (this.#reports(name)) this.#world.removeOrigin(name);
   }
 
   #showSaid(name: string): void {

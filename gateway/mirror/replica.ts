@@ -72,6 +72,7 @@ export class Replica {
         if (frame.e !== this.epoch || frame.s !== this.s)
           throw new ReplicaError(`resumed at ${frame.s}, held ${this.s}`);
         this.synced = false;
+        this.origins.clear();
         return undefined;
       case "delta":
         return this.#delta(frame);
@@ -84,6 +85,10 @@ export class Replica {
         return this.#check(frame);
       case "origin": {
         const { name, state, asOf, message = "" } = frame;
+        if (state === "gone") {
+          this.origins.delete(name);
+          return undefined;
+        }
         this.origins.set(name, asOf === undefined ? { name, state, message } : { name, state, asOf, message });
         return undefined;
       }
@@ -102,6 +107,7 @@ export class Replica {
   #snapshot(frame: MirrorFrame & { t: "snapshot" }): void {
     if (frame.part === 0) {
       this.reset();
+      this.origins.clear();
       this.#nextPart = 0;
       this.epoch = frame.e;
     }

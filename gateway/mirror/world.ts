@@ -58,6 +58,14 @@ export class World {
     for (const listener of this.#listeners) listener.changed(origin, changes);
   }
 
+  /** There is no such origin any more. Its items must be told as gone before. */
+  removeOrigin(name: string): void {
+    if (!this.#origins.delete(name)) return;
+    for (const listener of this.#listeners) {
+      listener.originChanged({ name, state: "gone", asOf: undefined, message: "" });
+    }
+  }
+
   setOrigin(origin: OriginView): void {
     const old = this.#origins.get(origin.name);
     this.#origins.set(origin.name, origin);

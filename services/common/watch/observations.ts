@@ -172,13 +172,13 @@ export class ObservationHub implements ObservationSource {
     for (const state of source.origins()) this.#eachListener((listener) => listener.onOrigin(state));
   }
 
-  /** Its items are gone for watchers; its origins end as stale. */
+  /** Its items and its origins are gone for watchers. */
   remove(source: ObservationSource): void {
     this.#sources.get(source)?.();
     if (!this.#sources.delete(source)) return;
     for (const item of source.items()) this.#eachListener((listener) => listener.onItem(item, undefined));
     for (const state of source.origins()) {
-      const ended = { ...state, status: STATUS.stale, message: "it is not observed here any more" };
+      const ended = { ...state, status: OriginStatus.ORIGIN_STATUS_GONE, message: "" };
       this.#eachListener((listener) => listener.onOrigin(ended));
     }
   }

@@ -15,6 +15,7 @@ let told: string[];
 let origins: OriginView[];
 const log = pino({ level: "silent" });
 const { ORIGIN_STATUS_LIVE: LIVE, ORIGIN_STATUS_RESYNCING: RESYNCING, ORIGIN_STATUS_STALE: STALE } = OriginStatus;
+const { ORIGIN_STATUS_GONE: GONE } = OriginStatus;
 
 beforeEach(() => {
   world = new World();
@@ -100,6 +101,26 @@ test("an observer that is listing its origin has the half: what was seen stays u
   tracker.batch(batch([], { origins: [origin(LIVE, "not shown: some")] }));
   assert.deepEqual(told, ["docker/h1: -c"]);
   assert.equal(world.origin("docker/h1")!.message, "not shown: some");
+});
+
+test("an origin that ends is no more: told at once, or found missing by the next stream", () => {
+  connect(["a"], LIVE);
+  told.length = 0;
+  tracker.batch(batch([gone("a")], { origins: [origin(GONE)] }));
+  assert.deepEqual(told, ["docker/h1: -a"]);
+  assert.equal(world.origin("docker/h1"), undefined);
+  assert.equal(origins.at(-1)!.state, "gone");
+
+  connect(["b"], LIVE);
+  assert.equal(world.origin("docker/h1")!.state, "live");
+  told.length = 0;
+  tracker.disconnected("away");
+  tracker.connected();
+  tracker.batch(batch([], {}));
+  assert.equal(world.origin("docker/h1")!.state, "resyncing");
+  tracker.batch(batch([], { revision: 12n, synced: true }));
+  assert.deepEqual(told, ["docker/h1: -b"]);
+  assert.equal(world.origin("docker/h1"), undefined);
 });
 
 test("records: a snapshot that is cut off begins again, a reset in the middle too", () => {

@@ -169,7 +169,7 @@ describe("Watch of observations", () => {
     await eventually(() => ids(watcher) === "a,pod" && watcher.origins.has(other));
     hub.remove(kubernetes);
     await eventually(() => ids(watcher) === "a");
-    assert.equal(watcher.origins.get(other)!.status, OriginStatus.ORIGIN_STATUS_STALE);
+    assert.equal(watcher.origins.get(other)!.status, OriginStatus.ORIGIN_STATUS_GONE);
     kubernetes.put({ ...item("late"), name: observationName(other, "Pod", "late") });
     docker.put(item("b"));
     await eventually(() => ids(watcher) === "a,b");
