@@ -2,6 +2,7 @@ import type { Engine } from "../common/engine/engine.ts";
 import type { EngineObserver } from "../common/engine/observer/observer.ts";
 import type { EngineSlots } from "../common/engine/slots.ts";
 import type { Range } from "../common/network/cidr.ts";
+import type { ApiAddresses } from "./api-address/api-addresses.ts";
 import type { ClusterCatalog } from "./clusters/catalog.ts";
 import type { NodeImages } from "./clusters/node-images.ts";
 import type { KubernetesClients } from "./kubernetes/clients.ts";
@@ -18,6 +19,8 @@ export interface HostTools {
   readonly kubernetes: KubernetesClients;
   /** What is seen of the clusters' APIs. */
   readonly observed: KubernetesObserver;
+  /** API addresses of clusters with several control planes. */
+  readonly apiAddresses: ApiAddresses;
   readonly images: NodeImages;
   /** For calls that keep the host's processors busy. */
   readonly slots: EngineSlots;

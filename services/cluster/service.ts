@@ -14,6 +14,7 @@ import { Mutex } from "../common/rpc/handlers/mutex.ts";
 import { createGrpcServer } from "../common/rpc/server.ts";
 import { openStore } from "../common/store/store.ts";
 import { ObservationHub } from "../common/watch/observations.ts";
+import { ApiAddresses } from "./api-address/api-addresses.ts";
 import { ClusterCatalog } from "./clusters/catalog.ts";
 import { NodeImages } from "./clusters/node-images.ts";
 import { Projects } from "./clusters/projects.ts";
@@ -64,7 +65,9 @@ export async function createClusterService(main: MainContext<ClusterConfig>): Pr
     now,
     log,
   });
-  const tools: HostTools = { host, engine, observer, catalog, kubernetes, observed, images, slots, subnets, now };
+  const apiAddresses = new ApiAddresses({ host, catalog, observer, isActive, log });
+  const common = { host, engine, observer, catalog, images, slots, subnets, now };
+  const tools: HostTools = { ...common, kubernetes, observed, apiAddresses };
   const limits = { concurrency: config.jobConcurrency, queueWaitingMax: config.jobQueueMax };
   const operations = new OperationQueue({
     store,
@@ -116,6 +119,7 @@ export async function createClusterService(main: MainContext<ClusterConfig>): Pr
   server.setHealth("SERVING");
   clusters.start();
   observed.start();
+  apiAddresses.start();
   reconciler.run(signal);
   return {
     ready: { address: server.address },
@@ -124,7 +128,7 @@ export async function createClusterService(main: MainContext<ClusterConfig>): Pr
     },
     async destroy() {
       server.close();
-      await Promise.allSettled([worker.close(), reconciler.idle(), operations.close(), observing, observed.close()]);
+      await Promise.allSettled([worker.close(), reconciler.idle(), operations.close(), observing, observed.close(), apiAddresses.close()]);
       kubernetes.close();
       projects.close();
       catalog.close();

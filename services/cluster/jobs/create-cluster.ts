@@ -6,10 +6,12 @@ import { beginControlPlane } from "../steps/begin-control-plane.ts";
 import { createNetworkStep } from "../steps/create-network.ts";
 import { createNodes } from "../steps/create-nodes.ts";
 import { joinNodes } from "../steps/join-nodes.ts";
+import { openApiAddress } from "../steps/open-api-address.ts";
 import { observe } from "../steps/observe.ts";
 import { pullImages } from "../steps/pull-images.ts";
 import { reserve } from "../steps/reserve.ts";
 import { startNodes } from "../steps/start-nodes.ts";
+import { waitControlPlanes } from "../steps/wait-control-planes.ts";
 import { waitReady } from "../steps/wait-ready.ts";
 import { succeedWith, writeFailure, writeStatus } from "./cluster-job.ts";
 import { type ClusterContext, clusterContext, ownCluster } from "./context.ts";
@@ -21,10 +23,12 @@ export function createClusterJob(tools: HostTools): Job<ClusterContext> {
       pullImages,
       reserve,
       createNetworkStep,
+      openApiAddress,
       createNodes,
       startNodes,
       beginControlPlane,
       joinNodes,
+      waitControlPlanes,
       waitReady,
       observe,
     ],

@@ -1,7 +1,9 @@
 import { access, readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { type Cluster, PodNetwork } from "../../../proto/gen/gantry/cluster/v1/cluster.ts";
-import { type Node, NodeRole } from "../../../proto/gen/gantry/cluster/v1/node.ts";
+import type { Node } from "../../../proto/gen/gantry/cluster/v1/node.ts";
+import { controlPlanesOf, isControlPlane } from "../clusters/control-planes.ts";
+import { initialCluster } from "../etcd/initial-cluster.ts";
 import { certificateFacts } from "../kubeadm/facts.ts";
 import { kubeletFiles } from "../kubeadm/kubelet-files.ts";
 import { kubeadmFile } from "../kubeadm/render.ts";
@@ -12,7 +14,8 @@ import { podRoutes } from "../network/pod-routes.ts";
 import { type Authorities, authorityHash } from "../pki/authorities.ts";
 import { controlPlaneFiles } from "../pki/control-plane-files.ts";
 import { nodeFiles } from "../pki/node-files.ts";
-import { nodeDocuments } from "./kubeadm-options.ts";
+import { ETCD_CONFIG_PATH } from "./commands.ts";
+import { nodeDocuments, type NodeDocumentsInput } from "./kubeadm-options.ts";
 import { noDockerFiles } from "./no-docker.ts";
 import type { NodeFile } from "./node-file.ts";
 
@@ -51,17 +54,10 @@ export interface ClusterFilesInput {
 /** Everything that is put into a node before its start, so that nothing has to be asked or waited for afterwards. */
 export async function clusterFiles(input: ClusterFilesInput): Promise<NodeFile[]> {
   const { cluster, node, nodes, authorities, token, version, host, now } = input;
-  const documents = nodeDocuments({
-    cluster,
-    node,
-    nodes,
-    version,
-    token,
-    authorityHash: authorityHash(authorities),
-    host: host.capacity,
-    cgroupV1: host.cgroupV1,
-  });
-  const controlPlane = node.spec!.role === NodeRole.NODE_ROLE_CONTROL_PLANE;
+  const about = { cluster, node, nodes, version, token, host: host.capacity, cgroupV1: host.cgroupV1 };
+  const configured = { ...about, authorityHash: authorityHash(authorities) };
+  const documents = nodeDocuments(configured);
+  const controlPlane = isControlPlane(node);
   const first = isFirst(node, nodes);
   const { kubernetesName: nodeName, ipv4: address } = node.reservation!;
   const { endpointName } = cluster.reservation!;
@@ -77,8 +73,15 @@ export async function clusterFiles(input: ClusterFilesInput): Promise<NodeFile[]
     ...podNetwork(cluster, node, nodes),
     ...(isAtLeast(version, 1, NO_DOCKER_MINOR) ? [] : noDockerFiles()),
     kubeadmFile(documents),
+    ...(controlPlane && controlPlanesOf(nodes).length > 1 ? [etcdFile(configured)] : []),
     ...kubeletFiles(documents, { version, first }),
   ];
+}
+
+/** kubeadm's configuration again, with what etcd must know only while the cluster begins. */
+function etcdFile(input: NodeDocumentsInput): NodeFile {
+  const documents = nodeDocuments({ ...input, etcdFlags: initialCluster(controlPlanesOf(input.nodes)) });
+  return { ...kubeadmFile(documents), path: ETCD_CONFIG_PATH };
 }
 
 /** Whether it is the one that begins the cluster. */

@@ -5,6 +5,12 @@ export function initPhase(...phase: string[]): string[] {
   return ["kubeadm", "init", "phase", ...phase, ...CONFIG];
 }
 
+/** Of a control plane that begins a cluster together with others. */
+export const ETCD_CONFIG_PATH = "/kind/etcd-members.conf";
+
+/** etcd of one of several control planes that begin together. */
+export const BEGIN_ETCD = ["kubeadm", "init", "phase", "etcd", "local", "--config", ETCD_CONFIG_PATH];
+
 export const START_KUBELET = ["systemctl", "start", "kubelet"];
 export const LIST_IMAGES = ["ctr", "--namespace", "k8s.io", "images", "list", "--quiet"];
 

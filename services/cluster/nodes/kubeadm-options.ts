@@ -22,6 +22,8 @@ export interface NodeDocumentsInput {
   authorityHash: string;
   host: HostCapacity;
   cgroupV1: boolean;
+  /** Further flags of etcd, for one start: no part of what the cluster keeps. */
+  etcdFlags?: Readonly<Record<string, string>>;
 }
 
 /** kubeadm's configuration of a node, from the records. */
@@ -45,7 +47,7 @@ export function nodeDocuments(input: NodeDocumentsInput): Document[] {
     runtimeConfig: spec.runtimeConfig,
     workers: nodes.some((each) => each.spec?.role === NodeRole.NODE_ROLE_WORKER),
     cgroupV1,
-    flags: { controllerManager: CONTROLLER_MANAGER_FLAGS },
+    flags: { controllerManager: CONTROLLER_MANAGER_FLAGS, etcd: input.etcdFlags ?? {} },
     kubelet: KUBELET_FIELDS,
     node: {
       name: node.reservation!.kubernetesName,

@@ -1,5 +1,6 @@
 import { KubeProxyMode, PodNetwork } from "../../../proto/gen/gantry/cluster/v1/cluster.ts";
 import { readContainerFile } from "../../common/engine/api/read-file.ts";
+import { controlPlanesOf } from "../clusters/control-planes.ts";
 import { containerNameOfNode } from "../clusters/names.ts";
 import type { ClusterContext } from "../jobs/context.ts";
 import { apiOf } from "../jobs/kubernetes.ts";
@@ -17,15 +18,17 @@ const STORAGE_MANIFEST = "/kind/manifests/default-storage.yaml";
 /** As kind's images leave a place for it. */
 const POD_SUBNET_PLACE = /\{\{\s*\.PodSubnet\s*\}\}/g;
 
-/** Controller manager and scheduler. */
+/** Controller manager and scheduler; all of it where it is not the first control plane. */
 export async function completeControlPlane(ctx: ClusterContext): Promise<void> {
-  const container = firstContainer(ctx);
-  await aboutNode(ctx, container, async () => {
-    await Promise.all([
-      run(ctx, container, initPhase("control-plane", "controller-manager")),
-      run(ctx, container, initPhase("control-plane", "scheduler")),
-    ]);
-  });
+  const parts = async (container: string, ...names: string[]): Promise<void> => {
+    await aboutNode(ctx, container, () =>
+      Promise.all(names.map((name) => run(ctx, container, initPhase("control-plane", name)))),
+    );
+  };
+  await Promise.all([
+    parts(firstContainer(ctx), "controller-manager", "scheduler"),
+    ...furtherContainers(ctx).map((container) => parts(container, "apiserver", "controller-manager", "scheduler")),
+  ]);
 }
 
 /** What kubeadm puts into a cluster, by its own hand, and what the image brings. `begun`: what is to have the processors first. */
@@ -40,6 +43,7 @@ export async function installAddOns(ctx: ClusterContext, begun: Promise<void>): 
     if (podNetwork === PodNetwork.POD_NETWORK_IMAGE) await applyManifest(ctx, container, POD_NETWORK_MANIFEST);
     await run(ctx, container, initPhase("upload-config", "all"));
     await run(ctx, container, initPhase("mark-control-plane"));
+    for (const further of furtherContainers(ctx)) await noteControlPlane(ctx, further);
     await run(ctx, container, initPhase("bootstrap-token"));
     if (/\/coredns(\/coredns)?:/.test(await run(ctx, container, LIST_IMAGES))) {
       await run(ctx, container, initPhase("addon", "coredns"));
@@ -71,6 +75,20 @@ async function applyManifest(ctx: ClusterContext, container: string, path: strin
   const content = file.toString("utf8").replace(POD_SUBNET_PLACE, ctx.cluster.spec!.networking!.podSubnet);
   await putFiles(engine, container, [{ path, mode: 0o644, content }], ctx.signal);
   await run(ctx, container, applyFile(path));
+}
+
+/** As `kubeadm join` does: what the node is, and where older versions keep the list of API servers. */
+export async function noteControlPlane(ctx: ClusterContext, container: string): Promise<void> {
+  await aboutNode(ctx, container, async () => {
+    await run(ctx, container, initPhase("mark-control-plane"));
+    await run(ctx, container, initPhase("upload-config", "kubeadm"));
+  });
+}
+
+function furtherContainers(ctx: ClusterContext): string[] {
+  return controlPlanesOf(ctx.nodes)
+    .slice(1)
+    .map(({ meta }) => containerNameOfNode(meta!.name));
 }
 
 function firstContainer(ctx: ClusterContext): string {

@@ -1,9 +1,11 @@
 import type { Node } from "../../../proto/gen/gantry/cluster/v1/node.ts";
+import { failedPrecondition } from "../../common/errors/errors.ts";
 import type { Step } from "../../common/jobs/api.ts";
+import { controlPlanesOf } from "../clusters/control-planes.ts";
 import { containerNameOfNode } from "../clusters/names.ts";
 import type { ClusterContext } from "../jobs/context.ts";
 import { apiOf } from "../jobs/kubernetes.ts";
-import { initPhase } from "../nodes/commands.ts";
+import { BEGIN_ETCD, initPhase } from "../nodes/commands.ts";
 import { runInNode } from "../nodes/run-in-node.ts";
 import { aboutNode, needRunning } from "./node-trouble.ts";
 import { registerNodes } from "./register-nodes.ts";
@@ -11,6 +13,9 @@ import { waitUntil } from "./wait-until.ts";
 
 export const API_TIMEOUT_MS = 240_000;
 const API_INTERVAL_MS = 25;
+const CRASH_CHECK_INTERVAL_MS = 10_000;
+/** Logs of a container's fourth life, which the kubelet numbers from 0. */
+const FOURTH_LIVES = ["find", "/var/log", "-ignore_readdir_race", "-path", "*/pods/kube-system_*", "-name", "3.log"];
 
 /**
  * etcd and the API server run, and know every node. Their manifests come first and alone: the rest of the control plane would only wait for
@@ -24,7 +29,7 @@ export const beginControlPlane: Step<ClusterContext> = {
     const container = containerNameOfNode(ctx.nodes[0]!.meta!.name);
     await aboutNode(ctx, container, async () => {
       ctx.progress(-1, "starting etcd and the API server");
-      await Promise.all([run(ctx, container, "etcd", "local"), run(ctx, container, "control-plane", "apiserver")]);
+      await Promise.all([beginEtcd(ctx), run(ctx, container, initPhase("control-plane", "apiserver"))]);
       ctx.progress(-1, "waiting for the API server");
       await waitForApi(ctx, [ctx.nodes[0]!]);
     });
@@ -32,21 +37,41 @@ export const beginControlPlane: Step<ClusterContext> = {
   },
 };
 
-function run({ tools, signal }: ClusterContext, container: string, ...phase: string[]): Promise<string> {
-  return runInNode({ engine: tools.engine, container, command: initPhase(...phase), signal });
+/** On every control plane at once: of several none is of use without most of the others. */
+async function beginEtcd(ctx: ClusterContext): Promise<void> {
+  const members = controlPlanesOf(ctx.nodes).map(({ meta }) => containerNameOfNode(meta!.name));
+  const command = members.length > 1 ? BEGIN_ETCD : initPhase("etcd", "local");
+  await Promise.all(members.map((container) => aboutNode(ctx, container, () => run(ctx, container, command))));
 }
 
-/** Until the API answers; gives up when all of the control planes have ended. */
+function run({ tools, signal }: ClusterContext, container: string, command: readonly string[]): Promise<string> {
+  return runInNode({ engine: tools.engine, container, command, signal });
+}
+
+/** Until the API answers; gives up when an only control plane has ended, or its etcd or API server does so again and again. */
 export async function waitForApi(ctx: ClusterContext, controlPlanes: readonly Node[]): Promise<void> {
   const api = apiOf(ctx);
+  const only = controlPlanes.length === 1 ? containerNameOfNode(controlPlanes[0]!.meta!.name) : undefined;
+  let nextCheckMs = performance.now() + CRASH_CHECK_INTERVAL_MS;
   await waitUntil({
     what: `the API of ${ctx.engineName} answers`,
     timeoutMs: API_TIMEOUT_MS,
     intervalMs: API_INTERVAL_MS,
     signal: ctx.signal,
     look: () => api.get("/api/v1/nodes", { query: { limit: 1 }, signal: ctx.signal }),
-    giveUp: () => {
-      if (controlPlanes.length === 1) needRunning(ctx, containerNameOfNode(controlPlanes[0]!.meta!.name));
+    giveUp: async () => {
+      if (only === undefined) return;
+      needRunning(ctx, only);
+      if (performance.now() < nextCheckMs) return;
+      nextCheckMs = performance.now() + CRASH_CHECK_INTERVAL_MS;
+      await needNoCrashes(ctx, only);
     },
   });
+}
+
+async function needNoCrashes({ tools, signal }: ClusterContext, container: string): Promise<void> {
+  const found = await runInNode({ engine: tools.engine, container, command: FOURTH_LIVES, signal });
+  const [, pod] = /kube-system_((?:kube-)?[a-z]+)-[^/]*\//.exec(found) ?? [];
+  if (pod === undefined) return;
+  throw failedPrecondition("CONTROL_PLANE_CRASHES", `${pod} of ${container} ends again and again`, { container, pod });
 }

@@ -4,6 +4,7 @@ import { type ContainerCreateBody, createContainer } from "../../common/engine/a
 import { EngineError } from "../../common/engine/errors.ts";
 import { failedPrecondition } from "../../common/errors/errors.ts";
 import type { Step } from "../../common/jobs/api.ts";
+import { isControlPlane } from "../clusters/control-planes.ts";
 import { containerNameOfNode } from "../clusters/names.ts";
 import type { ClusterContext } from "../jobs/context.ts";
 import { nodesOfJob } from "../jobs/nodes-of-job.ts";
@@ -46,7 +47,7 @@ export async function removeNodesOfJob(ctx: ClusterContext): Promise<void> {
   await removeNodeContainers(ctx.tools.engine, uids, ctx.signal);
 }
 
-/** Makes the container of a node and puts everything into it; its kubelet does not begin by itself unless it begins the cluster. */
+/** Makes the container of a node and puts everything into it; its kubelet begins by itself on control planes alone. */
 export async function createNode(
   ctx: ClusterContext,
   node: Node,
@@ -54,10 +55,9 @@ export async function createNode(
   authorities: Promise<Authorities>,
 ): Promise<void> {
   const [files] = await Promise.all([filesOf(ctx, node, token, authorities), createContainerOf(ctx, node)]);
-  const first = isFirst(node, ctx.nodes);
-  if (first) rememberAdmin(ctx, files);
-  // The others' kubelets would only wait for the API, longer each time they ask, and take the processors from what brings it up.
-  const put = first ? files : files.filter(({ path }) => path !== KUBELET_CONFIG_PATH);
+  if (isFirst(node, ctx.nodes)) rememberAdmin(ctx, files);
+  // Workers' kubelets would only wait for the API, longer each time they ask, and take the processors from what brings it up.
+  const put = isControlPlane(node) ? files : files.filter(({ path }) => path !== KUBELET_CONFIG_PATH);
   await putFiles(ctx.tools.engine, containerNameOfNode(node.meta!.name), put, ctx.signal);
 }
 

@@ -1,5 +1,6 @@
 import type { Node } from "../../../proto/gen/gantry/cluster/v1/node.ts";
 import type { Step } from "../../common/jobs/api.ts";
+import { isControlPlane } from "../clusters/control-planes.ts";
 import { containerNameOfNode } from "../clusters/names.ts";
 import type { ClusterContext } from "../jobs/context.ts";
 import { versionOf } from "../jobs/versions.ts";
@@ -14,16 +15,16 @@ import { aboutNode } from "./node-trouble.ts";
 
 const TIMEOUT_MS = 300_000;
 
-/** As soon as the API answers, all at once: the other kubelets, the rest of the control plane, and what a cluster has in it from the beginning. */
+/** As soon as the API answers, all at once: the workers' kubelets, the rest of the control plane, and what a cluster has in it from the beginning. */
 export const joinNodes: Step<ClusterContext> = {
   name: "join-nodes",
   timeoutMs: TIMEOUT_MS,
   attempts: 3,
   async do(ctx) {
     ctx.progress(-1, "starting the kubelets and the rest of the control plane");
-    const others = ctx.nodes.filter((node) => !isFirst(node, ctx.nodes));
+    const workers = ctx.nodes.filter((node) => !isControlPlane(node));
     const begun = completeControlPlane(ctx);
-    await allSettled([begun, ...others.map((node) => startKubelet(ctx, node)), installAddOns(ctx, begun)]);
+    await allSettled([begun, ...workers.map((node) => startKubelet(ctx, node)), installAddOns(ctx, begun)]);
   },
 };
 

@@ -12,7 +12,7 @@ export interface Wait<T> {
   /** Undefined, or an error that may pass: not yet. */
   look: () => Promise<T | undefined>;
   /** Throws when waiting is of no use any more. */
-  giveUp?: () => void;
+  giveUp?: () => void | Promise<void>;
 }
 
 /** FAILED_PRECONDITION NOT_IN_TIME, with why it is not so yet, when the time is over. */
@@ -20,7 +20,7 @@ export async function waitUntil<T>({ what, timeoutMs, intervalMs, signal, look, 
   const deadlineMs = performance.now() + timeoutMs;
   let reason = "";
   for (;;) {
-    giveUp?.();
+    await giveUp?.();
     try {
       const found = await look();
       if (found !== undefined) return found;

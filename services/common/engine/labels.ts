@@ -24,6 +24,8 @@ export const KIND_VOLUME = "volume";
 export const KIND_NODE = "node";
 /** The network of one cluster. */
 export const KIND_CLUSTER_NETWORK = "cluster-network";
+/** What tells kind's tools where a cluster's API is. */
+export const KIND_API_STUB = "cluster-api-stub";
 
 export interface Identity {
   name: string;

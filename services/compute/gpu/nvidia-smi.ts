@@ -1,4 +1,4 @@
-import { isMissingTool, run } from "../hosts/run.ts";
+import { isMissingTool, run } from "../../common/process/run.ts";
 
 const NVIDIA_SMI_TIMEOUT_MS = 10_000;
 const QUERY = "index,name,memory.total,mig.mode.current";

@@ -1,6 +1,6 @@
 import { mkdir, open } from "node:fs/promises";
 import { join } from "node:path";
-import { isMissingTool, run } from "../run.ts";
+import { isMissingTool, run } from "../../../common/process/run.ts";
 import type { Probe } from "./probe.ts";
 
 const TIMEOUT_MS = 10_000;
