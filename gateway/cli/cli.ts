@@ -33,9 +33,13 @@ export class Cli {
     this.#options = () => program.opts<GlobalOptions>();
   }
 
+  /** Of a call that is no operation. */
+  get callTimeoutMs(): number {
+    return this.#options().timeout === undefined ? CALL_TIMEOUT_MS : this.operationTimeoutMs;
+  }
+
   get connection(): Connection {
-    const timeoutMs = this.#options().timeout === undefined ? CALL_TIMEOUT_MS : this.operationTimeoutMs;
-    this.#connection ??= new Connection(this.context, timeoutMs, this.signal);
+    this.#connection ??= new Connection(this.context, this.callTimeoutMs, this.signal);
     return this.#connection;
   }
 
@@ -74,6 +78,12 @@ export class Cli {
     const timeoutMs = parseDurationMs(text, "--timeout");
     if (timeoutMs <= 0 || timeoutMs > 86_400_000) throw new UsageError("--timeout must be more than 0 and at most 24h");
     return timeoutMs;
+  }
+
+  /** What a person would like to know besides the answer; programs, and those who want quiet, do not. */
+  hint(text: string): void {
+    const { format } = this;
+    if (!this.#options().quiet && (format === "table" || format === "wide")) process.stderr.write(`${text}\n`);
   }
 
   /** Progress goes to standard error: standard output stays the answer. */

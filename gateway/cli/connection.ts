@@ -1,12 +1,17 @@
 import {
   type CallOptions,
+  type ChannelCredentials,
+  type ClientOptions,
+  type ClientReadableStream,
   type ClientUnaryCall,
   credentials as grpcCredentials,
   Metadata,
   type ServiceError,
 } from "@grpc/grpc-js";
+import type { ClusterServiceClient } from "../../proto/gen/gantry/cluster/v1/service.ts";
 import { ComputeServiceClient } from "../../proto/gen/gantry/compute/v1/compute.ts";
 import { OperationsClient } from "../../proto/gen/google/longrunning/operations.ts";
+import type { WatchRequest, WatchResponse } from "../../proto/gen/gantry/common/v1/watch.ts";
 import { fromServiceError } from "../../services/common/errors/status.ts";
 import { channelOptions } from "../../services/common/rpc/client.ts";
 import { caOf, type Context } from "./config/contexts.ts";
@@ -28,6 +33,9 @@ export class Connection {
   readonly context: Context;
   readonly #timeoutMs: number;
   readonly #signal: AbortSignal;
+  readonly #credentials: ChannelCredentials;
+  readonly #options: ClientOptions;
+  #cluster: Promise<ClusterServiceClient> | undefined;
 
   constructor(context: Context, timeoutMs: number, signal: AbortSignal) {
     const credentials = grpcCredentials.createSsl(caOf(context));
@@ -40,8 +48,24 @@ export class Connection {
     this.context = context;
     this.compute = new ComputeServiceClient(context.address, credentials, options);
     this.operations = new OperationsClient(context.address, credentials, options);
+    this.#credentials = credentials;
+    this.#options = options;
     this.#timeoutMs = timeoutMs;
     this.#signal = signal;
+  }
+
+  /** Loaded at the first use: commands that have to do with clusters are few, and their messages many. */
+  cluster(): Promise<ClusterServiceClient> {
+    this.#cluster ??= import("../../proto/gen/gantry/cluster/v1/service.ts").then(
+      ({ ClusterServiceClient }) => new ClusterServiceClient(this.context.address, this.#credentials, this.#options),
+    );
+    return this.#cluster;
+  }
+
+  /** The Watch of a service. */
+  async watch(service: string, request: WatchRequest): Promise<ClientReadableStream<WatchResponse>> {
+    const client = service === "cluster" ? await this.cluster() : this.compute;
+    return client.watch(request, this.metadata());
   }
 
   metadata(): Metadata {
@@ -77,5 +101,6 @@ export class Connection {
   close(): void {
     this.compute.close();
     this.operations.close();
+    void this.#cluster?.then((client) => client.close());
   }
 }

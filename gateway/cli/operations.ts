@@ -3,6 +3,7 @@ import { OperationMetadata, OperationRecord } from "../../proto/gen/gantry/commo
 import { EventType, type WatchResponse } from "../../proto/gen/gantry/common/v1/watch.ts";
 import type { Operation } from "../../proto/gen/google/longrunning/operations.ts";
 import { deadlineExceeded, GantryError } from "../../services/common/errors/errors.ts";
+import { matchOperationName } from "../../services/common/names/operation-names.ts";
 import { fromRpcStatus, fromServiceError } from "../../services/common/errors/status.ts";
 import type { Connection } from "./connection.ts";
 import type { ProgressView } from "./output/progress.ts";
@@ -54,22 +55,21 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
 }
 
 /** Follows until the operation is done (returned) or the stream breaks (thrown). */
-function watchOnce(
+async function watchOnce(
   connection: Connection,
   operation: Operation,
   onProgress: (metadata: OperationMetadata) => void,
   signal: AbortSignal,
 ): Promise<Operation> {
+  const stream = await connection.watch(matchOperationName(operation.name)?.service ?? "compute", {
+    kinds: ["Operation"],
+    namePrefix: operation.name,
+    labelSelector: "",
+    logId: "",
+    since: 0n,
+    observations: false,
+  });
   return new Promise((resolve, reject) => {
-    const request = {
-      kinds: ["Operation"],
-      namePrefix: operation.name,
-      labelSelector: "",
-      logId: "",
-      since: 0n,
-      observations: false,
-    };
-    const stream = connection.compute.watch(request, connection.metadata());
     const cancel = () => stream.cancel();
     signal.addEventListener("abort", cancel);
     if (signal.aborted) cancel();

@@ -9,6 +9,8 @@ Examples:
   gantry add instance web                      a machine with a Docker engine inside
   gantry add instance db --image redis --memory 512Mi -- redis-server --save ""
   gantry get instances -o wide
+  gantry add cluster dev --nodes 3             a Kubernetes cluster
+  gantry kubeconfig dev --merge && kubectl get nodes
   gantry exec -it web -- sh
   eval "$(gantry instance docker-env web)" && docker ps
   gantry mirror default                        everything of a project, live
@@ -40,6 +42,7 @@ const modules: [words: string[], load: () => Promise<CommandModule>][] = [
   [["start", "stop", "restart", "pause", "resume"], () => import("./commands/lifecycle.ts")],
   [["resize", "scale"], () => import("./commands/resize.ts")],
   [["label", "cordon", "uncordon"], () => import("./commands/label.ts")],
+  [["kubeconfig"], () => import("./commands/kubeconfig.ts")],
   [["exec"], () => import("./commands/exec.ts")],
   [["logs"], () => import("./commands/logs.ts")],
   [["stats", "top"], () => import("./commands/stats.ts")],
@@ -99,7 +102,7 @@ function createProgram(): Command {
   const packageJson = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
   const { version } = JSON.parse(packageJson) as { version: string };
   return new Command("gantry")
-    .description("Containers on metal: instances, projects, hosts and their live state.")
+    .description("Containers on metal: instances, Kubernetes clusters, projects, hosts and their live state.")
     .version(version, "-V, --version")
     .option("--context <name>", "realm to talk to (see gantry config get-contexts)")
     .option("-p, --project <id>", "project (default: the context's, else default)")

@@ -1,5 +1,6 @@
 import { UsageError } from "./exit-codes.ts";
-import { findKind, type ResourceKind } from "./resources.ts";
+import { findKind, isCalled, resourceKinds } from "./resources.ts";
+import type { ResourceKind } from "./resources/kind.ts";
 
 export interface Target {
   // oxlint-disable-next-line typescript/no-explicit-any -- the items are used only through their own kind
@@ -22,13 +23,28 @@ export function parseTargets(words: readonly string[], project: string): Target[
 
 function parseOne(word: string, project: string): Target {
   const parts = word.split("/");
-  if (parts.length === 4 && parts[0] === "projects") return { kind: findKind(parts[2] ?? ""), name: word };
+  if ((parts.length === 4 || parts.length === 6) && parts[0] === "projects")
+    return { kind: findKind(parts.at(-2) ?? ""), name: word };
   if (parts.length === 2 && (parts[0] === "hosts" || parts[0] === "projects"))
     return { kind: findKind(parts[0]), name: word };
   const [kindWord, id] = parts;
   if (parts.length !== 2 || !kindWord || !id) throw new UsageError(`"${word}" is not kind/name`);
   const kind = findKind(kindWord);
   return { kind, name: kind.fullName(id, project) };
+}
+
+/** Targets of a command that works on instances and `others` (singular): a bare word is an instance. */
+export function parseInstancesOr(others: readonly string[], words: readonly string[], project: string): Target[] {
+  const [first = "", second] = words;
+  const kinds = resourceKinds.filter((kind) => others.includes(kind.singular));
+  const other = second !== undefined && kinds.find((kind) => isCalled(kind, first));
+  const slashed = first.includes("/");
+  if (!other && !slashed) return parseTargets(["instance", ...parseInstances(words, project)], project);
+  const targets = parseTargets(words, project);
+  const wrong = targets.find(({ kind }) => kind.singular !== "instance" && !kinds.includes(kind));
+  const able = ["instances", ...kinds.map((kind) => kind.plural)].join(" and ");
+  if (wrong) throw new UsageError(`${wrong.kind.plural} cannot do that, only ${able}`);
+  return targets;
 }
 
 /** Targets of a command that works on instances alone: a bare word is an instance. */

@@ -5,6 +5,7 @@ import { stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
+import { kindWords } from "../../gateway/cli/resources.ts";
 import { createRealm } from "../../services/common/realm/realm.ts";
 import { BUSYBOX, DIND } from "../images/images.ts";
 import { testFolder } from "../support/cleanup.ts";
@@ -188,10 +189,10 @@ test("completion: words for the shell; the bash script in a real bash", async ()
   };
   const cases: [string, string[]][] = [
     ["gantry st", ["start", "stats", "stop"]],
-    ["gantry add ", ["instance", "mirror", "project", "token"]],
+    ["gantry add ", ["cluster", "instance", "mirror", "project", "token"]],
     ["gantry get ho", ["hosts"]],
     ["gantry get instance ", ["web"]],
-    ["gantry -p team start ", []],
+    ["gantry -p team start ", ["cluster"]],
     ["gantry start w", ["web"]],
     ["gantry wait instance/w", ["instance/web"]],
     ["gantry get i -o ", ["json", "name", "table", "wide", "yaml"]],
@@ -207,7 +208,7 @@ test("completion: words for the shell; the bash script in a real bash", async ()
     {
       args: ["__complete", "get", ""],
       options: { config: "/nope" },
-      stdout: lines("hosts", "instances", "mirrors", "operations", "projects"),
+      stdout: lines(...[...kindWords].toSorted()),
     },
   ]);
 });

@@ -183,7 +183,7 @@ test("wrong input: every problem at once, with the option to change", async () =
       code: 2,
       stderr: lines(
         'error: no kind of resource is called "instanes"; did you mean "instances"?',
-        "Kinds: instances, hosts, projects, mirrors, operations",
+        "Kinds: instances, hosts, projects, mirrors, operations, clusters, nodes, clustersnapshots",
       ),
     },
     {
@@ -340,7 +340,7 @@ test("apply brings what is there in line with a file, once", async () => {
       stderr: lines(
         "error: -, document 1: spec.imagee: InstanceSpec has no such field",
         '-, document 1: spec.cpu_millis: "abc" is not an integer',
-        '-, document 2: kind is "pod"; it can be instance, project, mirror',
+        '-, document 2: kind is "pod"; it can be instance, cluster, project, mirror',
         "-, document 3: meta.name is missing",
         "-, document 4: not a resource: an object with kind, meta and spec is needed",
       ),

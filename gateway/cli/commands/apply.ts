@@ -5,7 +5,10 @@ import { codec } from "../../../services/common/codec/codec.ts";
 import { GantryError } from "../../../services/common/errors/errors.ts";
 import type { Cli } from "../cli.ts";
 import { UsageError } from "../exit-codes.ts";
-import { findKind, type ResourceKind } from "../resources.ts";
+import { findKind } from "../resources.ts";
+import type { ResourceKind } from "../resources/kind.ts";
+import { isKindConfig, type KindConfig, readNamedKindConfig } from "../kind-config/kind-config.ts";
+import { applyCluster, applyKindConfig } from "./apply-cluster.ts";
 import { applyInstance } from "./apply-instance.ts";
 import { applyMirror, applyProject } from "./apply-simple.ts";
 import { readText } from "./instance-options.ts";
@@ -22,21 +25,28 @@ export interface ApplyOptions {
   dryRun: boolean;
 }
 
+interface Read {
+  wanted: Wanted[];
+  /** Documents that are kind's. */
+  kindConfigs: KindConfig[];
+}
+
 const appliers: Record<string, (cli: Cli, wanted: Wanted, options: ApplyOptions) => Promise<void>> = {
   instance: applyInstance,
+  cluster: applyCluster,
   project: applyProject,
   mirror: applyMirror,
 };
 // A project before what lives in it.
-const order = ["project", "instance", "mirror"];
+const order = ["project", "instance", "cluster", "mirror"];
 
 export function register(program: Command, cli: Cli): void {
   program
     .command("apply")
     .summary("bring resources in line with files")
     .description(
-      "Creates what is not there and changes what differs. A file has documents of kind (instance, project, mirror),\n" +
-        "meta.name and spec, in YAML or JSON, as gantry get -o yaml shows them:\n" +
+      "Creates what is not there and changes what differs. A file has documents of kind (instance, cluster, project,\n" +
+        "mirror), meta.name and spec, in YAML or JSON, as gantry get -o yaml shows them, or a configuration of kind:\n" +
         "  kind: instance\n  meta: { name: web, labels: { tier: front } }\n  spec: { image: nginx, memoryBytes: '268435456' }",
     )
     .requiredOption(
@@ -46,31 +56,36 @@ export function register(program: Command, cli: Cli): void {
     )
     .option("--dry-run", "check everything, change nothing")
     .action(async (options: { filename: string[]; dryRun?: boolean }) => {
-      const wanted = readWanted(options.filename, cli.project);
+      const { wanted, kindConfigs } = readWanted(options.filename, cli.project);
       const sorted = wanted.toSorted((a, b) => order.indexOf(a.kind.singular) - order.indexOf(b.kind.singular));
-      for (const one of sorted) await appliers[one.kind.singular]?.(cli, one, { dryRun: options.dryRun ?? false });
+      const how = { dryRun: options.dryRun ?? false };
+      for (const one of sorted) await appliers[one.kind.singular]?.(cli, one, how);
+      for (const config of kindConfigs) await applyKindConfig(cli, config, how);
     });
 }
 
 /** Every document of every file checked before the first is applied, every problem reported at once. */
-function readWanted(files: readonly string[], project: string): Wanted[] {
+function readWanted(files: readonly string[], project: string): Read {
   const problems: string[] = [];
   const wanted: Wanted[] = [];
+  const kindConfigs: Read["kindConfigs"] = [];
   for (const file of files) {
     parseAllDocuments(readText(file)).forEach((document, index) => {
       const where = `${file}, document ${index + 1}`;
       if (document.errors.length > 0)
         problems.push(...document.errors.map((error) => `${where}: ${error.message.trim()}`));
       else if (document.contents !== null) {
-        const result = readDocument(document.toJS({ maxAliasCount: 100 }), project);
+        const value: unknown = document.toJS({ maxAliasCount: 100 });
+        const result = isKindConfig(value) ? readNamedKindConfig(value) : readDocument(value, project);
         if (Array.isArray(result)) problems.push(...result.map((problem) => `${where}: ${problem}`));
-        else wanted.push(result);
+        else if ("bytes" in result) wanted.push(result);
+        else kindConfigs.push(result);
       }
     });
   }
   if (problems.length > 0) throw new UsageError(problems.join("\n"));
-  if (wanted.length === 0) throw new UsageError(`nothing to apply in ${files.join(", ")}`);
-  return wanted;
+  if (wanted.length + kindConfigs.length === 0) throw new UsageError(`nothing to apply in ${files.join(", ")}`);
+  return { wanted, kindConfigs };
 }
 
 function readDocument(value: unknown, project: string): Wanted | string[] {

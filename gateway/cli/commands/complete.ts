@@ -1,7 +1,7 @@
 import type { Command, Option } from "commander";
 import type { Cli } from "../cli.ts";
 import { outputFormats } from "../output/print.ts";
-import { listAll, resourceKinds } from "../resources.ts";
+import { isCalled, kindWords, listAll, resourceKinds } from "../resources.ts";
 
 /** Slower answers are of no use to someone who pressed Tab. */
 const COMPLETION_TIMEOUT_MS = 3_000;
@@ -69,6 +69,10 @@ async function valuesOf(cli: Cli, option: Option, project: string | undefined): 
       return names(cli, "project", project);
     case "--host":
       return names(cli, "host", project);
+    case "--cluster":
+      return names(cli, "cluster", project);
+    case "--pod-network":
+      return ["kernel", "image", "none"];
     case "--context":
       return cli.contextNames;
     case "--restart":
@@ -81,18 +85,9 @@ async function valuesOf(cli: Cli, option: Option, project: string | undefined): 
   }
 }
 
-const instanceCommands = [
-  "start",
-  "stop",
-  "restart",
-  "pause",
-  "resume",
-  "resize",
-  "exec",
-  "logs",
-  "stats",
-  "docker-env",
-];
+/** That bare words of are instances, and those that clusters know too. */
+const clusterCommands = ["start", "stop", "pause", "resume"];
+const instanceCommands = ["restart", "resize", "exec", "logs", "stats", "docker-env"];
 
 async function operandsOf(
   cli: Cli,
@@ -102,17 +97,26 @@ async function operandsOf(
   project: string | undefined,
 ): Promise<string[]> {
   if (instanceCommands.includes(command)) return names(cli, "instance", project);
+  if (clusterCommands.includes(command)) {
+    if (typed.includes("/")) return slashed(cli, typed, project);
+    const [kind = "instance"] = before;
+    const instances = await names(cli, kind === "cluster" ? "cluster" : "instance", project);
+    return before.length === 0 ? ["cluster", ...instances] : instances;
+  }
   switch (command) {
+    case "kubeconfig":
+      return names(cli, "cluster", project);
     case "get":
     case "describe":
     case "delete":
     case "label":
       if (typed.includes("/")) return slashed(cli, typed, project);
-      return before[0] === undefined ? resourceKinds.map((known) => known.plural) : names(cli, before[0], project);
+      if (before[0] !== undefined) return names(cli, before[0], project);
+      return command === "get" ? [...kindWords] : resourceKinds.map((known) => known.plural);
     case "wait":
       return typed.includes("/") ? slashed(cli, typed, project) : names(cli, "instance", project);
     case "watch":
-      return resourceKinds.map((known) => known.plural);
+      return [...kindWords];
     case "cancel":
       return names(cli, "operation", project);
     case "cordon":
@@ -146,9 +150,7 @@ async function slashed(cli: Cli, typed: string, project: string | undefined): Pr
 }
 
 async function names(cli: Cli, word: string, project: string | undefined): Promise<string[]> {
-  const kind = resourceKinds.find(
-    (known) => known.singular === word || known.plural === word || known.aliases.includes(word),
-  );
+  const kind = resourceKinds.find((known) => isCalled(known, word));
   if (!kind) return [];
   const connection = cli.connect(COMPLETION_TIMEOUT_MS);
   try {
@@ -156,6 +158,7 @@ async function names(cli: Cli, word: string, project: string | undefined): Promi
       project: project ?? cli.project,
       allProjects: false,
       labelSelector: "",
+      cluster: "",
     });
     return items.map((item) => kind.name(item).split("/").pop() ?? "");
   } finally {

@@ -10,6 +10,7 @@ import { findKind } from "../resources.ts";
 import { splitAtDashes } from "../arguments.ts";
 import { addInstanceOptions, type InstanceOptions, instanceSpec } from "./instance-options.ts";
 import { runOperations } from "./run-operations.ts";
+import { registerClusterCreate } from "./create-cluster.ts";
 import { registerTokenCreate } from "./token.ts";
 
 interface CreateOptions extends InstanceOptions {
@@ -22,8 +23,12 @@ interface CreateOptions extends InstanceOptions {
 const collect = (value: string, previous: string[] | undefined) => [...(previous ?? []), value];
 
 export function register(program: Command, cli: Cli): void {
-  const create = program.command("create").alias("add").description("make instances, projects, mirrors and tokens");
+  const create = program
+    .command("create")
+    .alias("add")
+    .description("make instances, clusters, projects, mirrors and tokens");
   registerInstance(create, cli);
+  registerClusterCreate(create, cli);
   registerProject(create, cli);
   registerMirror(create, cli);
   registerTokenCreate(create, cli);

@@ -18,7 +18,7 @@ export function register(program: Command, cli: Cli): void {
     .alias("del")
     .summary("delete resources")
     .description(
-      "Deletes instances (with what they store), projects, mirrors, and the records of ended operations.\n" +
+      "Deletes instances and clusters (with what they store), projects, mirrors, and the records of ended operations.\n" +
         "  gantry delete instance web db        gantry delete instances -l tier=test\n  gantry delete instances --all",
     )
     .argument("<kind>", "kind, or kind/name")
@@ -28,17 +28,11 @@ export function register(program: Command, cli: Cli): void {
     .option("--no-wait", "return at once with the operations' names")
     .action(async (kindWord: string, names: string[], options: Options) => {
       const targets = await selectTargets(cli, [kindWord, ...names], options);
-      const instances = targets.filter((target) => target.kind.singular === "instance");
+      const runs = targets.flatMap((target) => deletion(cli, target) ?? []);
       for (const target of targets) {
-        if (target.kind.singular !== "instance") await deleteNow(cli, target);
+        if (deletion(cli, target) === undefined) await deleteNow(cli, target);
       }
-      if (instances.length > 0)
-        await runOperations(
-          cli,
-          instances.map((target) => deletion(cli, target)),
-          "deleted",
-          options.wait ?? true,
-        );
+      if (runs.length > 0) await runOperations(cli, runs, "deleted", options.wait ?? true);
     });
 }
 
@@ -49,21 +43,28 @@ async function selectTargets(cli: Cli, words: string[], options: Options): Promi
   if (targets.length > 0) return targets;
   if (!many) throw new UsageError("name what to delete, or say --all or --selector");
   const { kind } = parseTargets([words[0] ?? "", "-"], cli.project)[0] as Target;
-  const query = { project: cli.project, allProjects: false, labelSelector: options.selector ?? "" };
+  const query = { project: cli.project, allProjects: false, labelSelector: options.selector ?? "", cluster: "" };
   return (await listAll(kind, cli.connection, query)).map((item) => ({ kind, name: kind.name(item) }));
 }
 
-function deletion(cli: Cli, target: Target): OperationRun {
-  const { connection } = cli;
-  return {
-    label: `instance/${target.name.split("/").pop()}`,
-    start: () =>
-      connection.call(connection.compute, connection.compute.deleteInstance, {
-        name: target.name,
-        etag: "",
-        requestId: randomUUID(),
-      }),
-  };
+/** Of what takes its time to delete; undefined: what is gone at once. */
+function deletion({ connection }: Cli, { kind, name }: Target): OperationRun | undefined {
+  const label = `${kind.singular}/${name.split("/").pop()}`;
+  const request = { name, etag: "", requestId: randomUUID() };
+  switch (kind.singular) {
+    case "instance":
+      return { label, start: () => connection.call(connection.compute, connection.compute.deleteInstance, request) };
+    case "cluster":
+      return {
+        label,
+        start: async () => {
+          const client = await connection.cluster();
+          return connection.call(client, client.deleteCluster, request);
+        },
+      };
+    default:
+      return undefined;
+  }
 }
 
 async function deleteNow(cli: Cli, { kind, name }: Target): Promise<void> {

@@ -2,7 +2,8 @@ import type { Command } from "commander";
 import { stringify } from "yaml";
 import type { Cli } from "../cli.ts";
 import { toJson } from "../output/json.ts";
-import { type ResourceKind, resourceKinds } from "../resources.ts";
+import { resourceKinds } from "../resources.ts";
+import type { ResourceKind } from "../resources/kind.ts";
 import { parseTargets } from "../targets.ts";
 
 export function register(program: Command, cli: Cli): void {

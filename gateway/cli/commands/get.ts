@@ -3,12 +3,16 @@ import type { Cli } from "../cli.ts";
 import { UsageError } from "../exit-codes.ts";
 import { errorText } from "../output/error.ts";
 import { formatItems } from "../output/print.ts";
-import { findKind, listAll } from "../resources.ts";
+import { findKind, isCalled, kindWords, listAll } from "../resources.ts";
+import { kubernetesKinds } from "../resources/kubernetes.ts";
 import { parseTargets } from "../targets.ts";
+import { getKubernetes } from "./get-kubernetes.ts";
 
-interface Options {
+export interface GetOptions {
   selector?: string;
   allProjects?: boolean;
+  cluster?: string;
+  namespace?: string;
 }
 
 export function register(program: Command, cli: Cli): void {
@@ -16,29 +20,38 @@ export function register(program: Command, cli: Cli): void {
     .command("get")
     .summary("show resources")
     .description(
-      "Shows resources of a kind: instances, hosts, projects, mirrors, operations.\n" +
-        "  gantry get instances -A -o wide      gantry get instance web db -o yaml\n  gantry get host/rack1-07",
+      `Shows resources of a kind:\n${wrapped(kindWords)}\n` +
+        "  gantry get instances -A -o wide      gantry get instance web db -o yaml\n  gantry get host/rack1-07\n" +
+        "  gantry get nodes --cluster dev       gantry get pods --cluster dev -n kube-system",
     )
-    .argument("<kind>", "kind (instances, hosts, projects, mirrors, operations), or kind/name")
+    .argument("<kind>", "kind, or kind/name")
     .argument("[names...]", "names; none: all of the kind")
     .option("-l, --selector <labels>", "only those that match a label selector, as in a=b,c!=d")
-    .option("-A, --all-projects", "of all projects")
-    .action(async (kindWord: string, names: string[], options: Options) => {
+    .option("-A, --all-projects", "of all projects; of what clusters show: of all namespaces")
+    .option("--cluster <name>", "of this cluster: nodes, pods, services...")
+    .option("-n, --namespace <name>", "namespace of pods, services... (default: default)")
+    .action(async (kindWord: string, names: string[], options: GetOptions) => {
       const format = cli.format;
+      const [word = "", name] = kindWord.split("/");
+      const observed = kubernetesKinds.find((kind) => isCalled(kind, word));
+      if (observed) return getKubernetes(cli, observed, name === undefined ? names : [name, ...names], options);
+      if (options.namespace !== undefined)
+        throw new UsageError("--namespace goes with what clusters show: pods, services...");
       if (names.length === 0 && !kindWord.includes("/")) {
         const kind = findKind(kindWord);
         const query = {
           project: cli.project,
           allProjects: options.allProjects ?? false,
           labelSelector: options.selector ?? "",
+          cluster: options.cluster ?? "",
         };
         const items = await listAll(kind, cli.connection, query);
-        const text = await formatItems(kind, items, format, false, query.allProjects);
+        const text = await formatItems(kind, items, format, false, query.allProjects ? ["PROJECT"] : []);
         if (text !== "") cli.print(text);
         return;
       }
-      if (options.selector || options.allProjects)
-        throw new UsageError("--selector and --all-projects go with a kind alone, without names");
+      if (options.selector || options.allProjects || options.cluster)
+        throw new UsageError("--selector, --all-projects and --cluster go with a kind alone, without names");
       const targets = parseTargets([kindWord, ...names], cli.project);
       const kinds = new Set(targets.map((target) => target.kind));
       for (const kind of kinds) {
@@ -52,4 +65,17 @@ export function register(program: Command, cli: Cli): void {
         if (first) throw first;
       }
     });
+}
+
+const LINE_CHARS = 76;
+
+/** Words with commas between, a few lines of them. */
+function wrapped(words: readonly string[]): string {
+  const lines: string[] = [];
+  for (const word of words) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + word.length + 2 <= LINE_CHARS) lines[lines.length - 1] = `${last}, ${word}`;
+    else lines.push(`  ${word}`);
+  }
+  return lines.join(",\n");
 }

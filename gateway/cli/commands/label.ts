@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Command } from "commander";
 import type { Meta } from "../../../proto/gen/gantry/common/v1/meta.ts";
+import type { Cluster } from "../../../proto/gen/gantry/cluster/v1/cluster.ts";
 import type { Host } from "../../../proto/gen/gantry/compute/v1/host.ts";
 import type { Instance } from "../../../proto/gen/gantry/compute/v1/instance.ts";
 import type { Mirror, Project } from "../../../proto/gen/gantry/compute/v1/project.ts";
@@ -65,8 +66,13 @@ async function relabel(cli: Cli, target: Target, changes: string[]): Promise<voi
     case "mirror":
       await connection.call(compute, compute.updateMirror, { ...common, mirror: item as Mirror });
       break;
+    case "cluster": {
+      const client = await connection.cluster();
+      await connection.call(client, client.updateCluster, { ...common, cluster: item as Cluster });
+      break;
+    }
     default:
-      throw new UsageError(`${target.kind.plural} have no labels`);
+      throw new UsageError(`labels of ${target.kind.plural} cannot be changed`);
   }
   cli.print(`${label} labeled`);
 }

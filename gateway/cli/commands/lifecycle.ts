@@ -1,9 +1,11 @@
 import { randomUUID } from "node:crypto";
 import type { Command } from "commander";
 import type { Operation } from "../../../proto/gen/google/longrunning/operations.ts";
+import type { ClusterServiceClient } from "../../../proto/gen/gantry/cluster/v1/service.ts";
 import type { Cli } from "../cli.ts";
+import type { Connection } from "../connection.ts";
 import { parseDurationMs } from "../quantity.ts";
-import { parseInstances } from "../targets.ts";
+import { parseInstancesOr } from "../targets.ts";
 import { toDuration } from "./instance-options.ts";
 import { runOperations } from "./run-operations.ts";
 
@@ -12,48 +14,61 @@ interface Options {
   grace?: string;
 }
 
-type Start = (
-  cli: Cli,
-  request: { name: string; etag: string; requestId: string },
-  options: Options,
-) => Promise<Operation>;
+interface Request {
+  name: string;
+  etag: string;
+  requestId: string;
+}
 
-const verbs: { name: string; done: string; description: string; start: Start }[] = [
+type Start = (connection: Connection, request: Request, options: Options) => Promise<Operation>;
+
+interface Verb {
+  name: string;
+  done: string;
+  description: string;
+  instance: Start;
+  /** Missing: clusters cannot do that. */
+  cluster?: (client: ClusterServiceClient, connection: Connection, request: Request) => Promise<Operation>;
+}
+
+const verbs: Verb[] = [
   {
     name: "start",
     done: "started",
-    description: "start stopped instances",
-    start: (cli, request) => cli.connection.call(cli.connection.compute, cli.connection.compute.startInstance, request),
+    description: "start stopped instances and clusters",
+    instance: (c, request) => c.call(c.compute, c.compute.startInstance, request),
+    cluster: (client, c, request) => c.call(client, client.startCluster, request),
   },
   {
     name: "stop",
     done: "stopped",
-    description: "stop instances; what they store stays",
-    start: (cli, request, options) =>
-      cli.connection.call(cli.connection.compute, cli.connection.compute.stopInstance, {
+    description: "stop instances and clusters; what they store stays",
+    instance: (c, request, options) =>
+      c.call(c.compute, c.compute.stopInstance, {
         ...request,
         timeout: options.grace === undefined ? undefined : toDuration(parseDurationMs(options.grace, "--grace")),
       }),
+    cluster: (client, c, request) => c.call(client, client.stopCluster, request),
   },
   {
     name: "restart",
     done: "restarted",
     description: "stop and start instances",
-    start: (cli, request) =>
-      cli.connection.call(cli.connection.compute, cli.connection.compute.restartInstance, request),
+    instance: (c, request) => c.call(c.compute, c.compute.restartInstance, request),
   },
   {
     name: "pause",
     done: "paused",
-    description: "freeze all processes of instances",
-    start: (cli, request) => cli.connection.call(cli.connection.compute, cli.connection.compute.pauseInstance, request),
+    description: "freeze all processes of instances and clusters",
+    instance: (c, request) => c.call(c.compute, c.compute.pauseInstance, request),
+    cluster: (client, c, request) => c.call(client, client.pauseCluster, request),
   },
   {
     name: "resume",
     done: "resumed",
-    description: "let paused instances go on",
-    start: (cli, request) =>
-      cli.connection.call(cli.connection.compute, cli.connection.compute.resumeInstance, request),
+    description: "let paused instances and clusters go on",
+    instance: (c, request) => c.call(c.compute, c.compute.resumeInstance, request),
+    cluster: (client, c, request) => c.call(client, client.resumeCluster, request),
   },
 ];
 
@@ -62,16 +77,34 @@ export function register(program: Command, cli: Cli): void {
     const command = program
       .command(verb.name)
       .description(verb.description)
-      .argument("<names...>", "instances: web, instance web db, instance/web")
+      .argument(
+        "<names...>",
+        verb.cluster
+          ? "instances or clusters: web, instance web db, cluster dev"
+          : "instances: web, instance web db, instance/web",
+      )
       .option("--no-wait", "return at once with the operations' names");
     if (verb.name === "stop")
-      command.option("--grace <duration>", "between the stop and the kill signal, for this stop");
+      command.option("--grace <duration>", "between the stop and the kill signal of instances, for this stop");
     command.action(async (words: string[], options: Options) => {
-      const runs = parseInstances(words, cli.project).map((name) => ({
-        label: `instance/${name.split("/").pop()}`,
-        start: () => verb.start(cli, { name, etag: "", requestId: randomUUID() }, options),
+      const targets = parseInstancesOr(verb.cluster ? ["cluster"] : [], words, cli.project);
+      const runs = targets.map(({ kind, name }) => ({
+        label: `${kind.singular}/${name.split("/").pop()}`,
+        start: () => start(cli.connection, verb, kind.singular, name, options),
       }));
       await runOperations(cli, runs, verb.done, options.wait ?? true);
     });
   }
+}
+
+async function start(
+  connection: Connection,
+  verb: Verb,
+  kind: string,
+  name: string,
+  options: Options,
+): Promise<Operation> {
+  const request = { name, etag: "", requestId: randomUUID() };
+  if (kind !== "cluster" || !verb.cluster) return verb.instance(connection, request, options);
+  return verb.cluster(await connection.cluster(), connection, request);
 }

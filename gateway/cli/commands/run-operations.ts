@@ -1,11 +1,11 @@
 import type { Operation } from "../../../proto/gen/google/longrunning/operations.ts";
-import { Instance } from "../../../proto/gen/gantry/compute/v1/instance.ts";
 import type { Cli } from "../cli.ts";
 import { exitCodeOf } from "../exit-codes.ts";
 import { followOperation } from "../operations.ts";
 import { errorText } from "../output/error.ts";
 import { formatItems } from "../output/print.ts";
-import { findKind } from "../resources.ts";
+import { resourceKinds } from "../resources.ts";
+import type { ResourceKind } from "../resources/kind.ts";
 
 export interface OperationRun {
   /** How the thing is called on the screen, for example `instance/web`. */
@@ -30,7 +30,8 @@ export async function runOperations(
   const format = cli.format;
   const isTable = format === "table" || format === "wide";
   const options = { timeoutMs: cli.operationTimeoutMs, signal: cli.signal };
-  const finished: Instance[] = [];
+  // oxlint-disable-next-line typescript/no-explicit-any -- each is used only through its own kind
+  const finished: { kind: ResourceKind<any>; item: unknown }[] = [];
   const failures: unknown[] = [];
   const one = async ({ label, start }: OperationRun) => {
     let started: Operation | undefined;
@@ -42,7 +43,8 @@ export async function runOperations(
       }
       const ended = await followOperation(cli.connection, started, label, view, options);
       const response = ended.result?.$case === "response" ? ended.result.value : undefined;
-      if (response?.typeUrl.endsWith("/gantry.compute.v1.Instance")) finished.push(Instance.decode(response.value));
+      const kind = resourceKinds.find(({ typeName }) => response?.typeUrl.endsWith(`/${typeName}`));
+      if (kind && response) finished.push({ kind, item: kind.message.decode(response.value) });
       view.succeeded(label, isTable ? `${label} ${done}` : undefined);
     } catch (error) {
       if (cli.signal.aborted) {
@@ -58,8 +60,10 @@ export async function runOperations(
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) await one(next);
   };
   await Promise.all(Array.from({ length: Math.min(STARTS_AT_ONCE, runs.length) }, worker));
-  if (!isTable && finished.length > 0)
-    cli.print(await formatItems(findKind("instance"), finished, format, runs.length === 1));
+  for (const kind of isTable ? [] : new Set(finished.map((one) => one.kind))) {
+    const items = finished.filter((one) => one.kind === kind).map((one) => one.item);
+    cli.print(await formatItems(kind, items, format, runs.length === 1));
+  }
   const [first] = failures;
   if (first !== undefined) process.exitCode = exitCodeOf(first);
   return first === undefined && !cli.signal.aborted;

@@ -88,7 +88,7 @@ async function waitFor(cli: Cli, target: Target, text: string): Promise<void> {
   const timeout = AbortSignal.timeout(cli.operationTimeoutMs);
   const signal = AbortSignal.any([timeout, cli.signal]);
   let last = "";
-  for await (const bytes of watchNames(cli.connection, target.kind.kind, target.name, signal)) {
+  for await (const bytes of watchNames(cli.connection, target.kind, target.name, signal)) {
     const value = bytes === undefined ? undefined : toJson(target.kind, target.kind.message.decode(bytes));
     if (met(value)) return;
     // What is not there will not get into a state.

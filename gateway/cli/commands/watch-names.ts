@@ -5,12 +5,12 @@ import type { Connection } from "../connection.ts";
 /** States of one record as they come, undefined while it is not there; ends with the signal, throws when the stream breaks. */
 export async function* watchNames(
   connection: Connection,
-  kind: string,
+  { service, kind }: { service: string; kind: string },
   name: string,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array | undefined> {
   const request = { kinds: [kind], namePrefix: name, labelSelector: "", logId: "", since: 0n, observations: false };
-  const stream = connection.compute.watch(request, connection.metadata());
+  const stream = await connection.watch(service, request);
   const cancel = () => stream.cancel();
   signal.addEventListener("abort", cancel);
   let present = false;

@@ -4,7 +4,8 @@ import { codec, typeNameOf } from "../../../services/common/codec/codec.ts";
 import type { Cli } from "../cli.ts";
 import { UsageError } from "../exit-codes.ts";
 import { oneLine } from "../output/table.ts";
-import { resourceKinds } from "../resources.ts";
+import { isCalled, resourceKinds } from "../resources.ts";
+import { kubernetesKinds } from "../resources/kubernetes.ts";
 import { suggestion } from "../suggest.ts";
 import { holdUntilDrained, streamEnd } from "./stream-end.ts";
 
@@ -14,24 +15,27 @@ interface Options {
   observations?: boolean;
 }
 
-/** What is observed, not kept: see the messages of the same names in the compute service's protos. */
+/** What the compute service observes and does not keep: see the messages of the same names in its protos. */
 const observedKinds = ["Container", "Image", "EngineNetwork", "EngineVolume", "HostUsage", "InstanceUsage"];
 
 export function register(program: Command, cli: Cli): void {
   program
     .command("watch")
-    .summary("changes of the compute service as they happen")
+    .summary("changes as they happen")
     .description(
       "Shows what is there and then changes as they happen, until Ctrl-C; -o json prints one object a line:\n" +
-        "  gantry watch instances\n  gantry watch containers --prefix docker/rack1-07/\n  gantry watch hosts operations -o json",
+        "  gantry watch instances\n  gantry watch containers --prefix docker/rack1-07/\n  gantry watch hosts operations -o json\n" +
+        "  gantry watch clusters nodes pods",
     )
-    .argument("[kinds...]", `kinds; none: all (observed: ${observedKinds.join(", ")})`)
+    .argument("[kinds...]", `kinds, all of one service; none: all of compute (observed: ${observedKinds.join(", ")})`)
     .option("--prefix <name>", "only names that begin so")
     .option("-l, --selector <labels>", "only those that match a label selector")
     .option("--observations", "what the engine has too (containers, images, networks, volumes)")
     .action(async (words: string[], options: Options) => {
       const json = cli.lineFormat === "json";
-      const kinds = words.map(kindOf);
+      const wanted = words.map(kindOf);
+      const kinds = wanted.map(({ kind }) => kind);
+      const service = serviceOf(wanted);
       const { connection } = cli;
       const request = {
         kinds,
@@ -39,9 +43,9 @@ export function register(program: Command, cli: Cli): void {
         labelSelector: options.selector ?? "",
         logId: "",
         since: 0n,
-        observations: options.observations ?? kinds.some((kind) => observedKinds.includes(kind)),
+        observations: options.observations ?? wanted.some(({ observed }) => observed),
       };
-      const stream = connection.compute.watch(request, connection.metadata());
+      const stream = await connection.watch(service, request);
       stream.on("data", (batch: WatchResponse) => {
         const lines: string[] = [];
         if (batch.reset) lines.push(json ? '{"reset":true}' : "-- reset");
@@ -55,17 +59,35 @@ export function register(program: Command, cli: Cli): void {
     });
 }
 
+interface WatchedKind {
+  /** As in events. */
+  kind: string;
+  service: "compute" | "cluster";
+  observed: boolean;
+}
+
 /** `Instance` for `instances`, `Container` for `containers` or `container`. */
-export function kindOf(word: string): string {
-  const resource = resourceKinds.find(
-    (kind) => kind.singular === word || kind.plural === word || kind.aliases.includes(word),
-  );
-  if (resource) return resource.kind;
-  const known = [...resourceKinds.map((kind) => kind.kind), ...observedKinds];
+export function kindOf(word: string): WatchedKind {
+  const resource = resourceKinds.find((kind) => isCalled(kind, word));
+  if (resource) return { kind: resource.kind, service: resource.service, observed: false };
+  const ofClusters = kubernetesKinds.find((kind) => isCalled(kind, word) || kind.kind === word);
+  if (ofClusters) return { kind: ofClusters.kind, service: "cluster", observed: true };
+  const known = [...[...resourceKinds, ...kubernetesKinds].map((kind) => kind.kind), ...observedKinds];
   const wanted = word.toLowerCase();
   const found = known.find((kind) => [kind.toLowerCase(), `${kind.toLowerCase()}s`].includes(wanted));
-  if (found) return found;
+  const same = resourceKinds.find((kind) => kind.kind === found);
+  if (found) return { kind: found, service: same?.service ?? "compute", observed: observedKinds.includes(found) };
   throw new UsageError(`no kind is called "${word}"${suggestion(word, known)}\nKinds: ${known.join(", ")}`);
+}
+
+/** Each service shows what is its own. */
+function serviceOf(kinds: readonly WatchedKind[]): string {
+  const services = new Set(kinds.filter(({ kind }) => kind !== "Operation").map(({ service }) => service));
+  if (services.size > 1)
+    throw new UsageError(
+      "these kinds are of two services: watch each of them by itself, or gantry mirror all of a project",
+    );
+  return [...services][0] ?? "compute";
 }
 
 type Origin = WatchResponse["origins"][number];

@@ -36,6 +36,13 @@ const options: Record<string, string> = {
   instance_id: "the instance's name",
   project_id: "the project's name",
   mirror_id: "the mirror's name",
+  cluster_id: "the cluster's name",
+  "spec.node_groups": "--nodes, --control-planes, --workers, --cpus, --memory",
+  "spec.networking.pod_network": "--pod-network",
+  "spec.networking.pod_subnet": "--pod-subnet",
+  "spec.networking.service_subnet": "--service-subnet",
+  "spec.networking.api_server_port": "--api-port",
+  "spec.host": "--host",
   "spec.image": "--image",
   "spec.inner_engine": "--inner-engine",
   "spec.command": "what stands behind --",
@@ -75,7 +82,7 @@ const advice: Record<string, string> = {
 };
 
 function violationLine({ field, description }: FieldViolation): string {
-  const path = field.replace(/^(instance|project|mirror|host)\.(?=spec|meta)/, "").replace(/\[.*$/, "");
+  const path = field.replace(/^(instance|cluster|project|mirror|host)\.(?=spec|meta)/, "").replace(/\[.*$/, "");
   // `spec.ports[0].port` belongs to `--publish` as `spec.ports` does.
   const option = options[path] ?? options[path.split(".").slice(0, 2).join(".")];
   return `${field}${option === undefined ? "" : ` (${option})`}: ${description}${advice[description] ?? ""}`;

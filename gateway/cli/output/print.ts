@@ -1,5 +1,5 @@
 import { UsageError } from "../exit-codes.ts";
-import type { ResourceKind } from "../resources.ts";
+import type { ResourceKind } from "../resources/kind.ts";
 import { formatTable } from "./table.ts";
 
 export const outputFormats = ["table", "wide", "json", "yaml", "name"] as const;
@@ -11,22 +11,20 @@ export function parseFormat(text: string): OutputFormat {
   return format;
 }
 
-/** Text of one item (`single`) or of a list. */
+/** Text of one item (`single`) or of a list; `shown`: headers of columns that a table has though it is not wide. */
 export async function formatItems<T>(
-  kind: ResourceKind<T>,
+  kind: Pick<ResourceKind<T>, "plural" | "columns" | "name" | "typeName" | "message">,
   items: readonly T[],
   format: OutputFormat,
   single: boolean,
-  allProjects = false,
+  shown: readonly string[] = [],
 ): Promise<string> {
   if (format === "name") return items.map((item) => kind.name(item)).join("\n");
   if (format === "table" || format === "wide") {
     if (items.length === 0) return `No ${kind.plural} found.`;
     return formatTable(
       items,
-      kind.columns.filter(
-        (column) => format === "wide" || !column.wide || (allProjects && column.header === "PROJECT"),
-      ),
+      kind.columns.filter((column) => format === "wide" || !column.wide || shown.includes(column.header)),
     );
   }
   // Loaded where needed: most commands print tables.

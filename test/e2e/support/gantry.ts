@@ -21,6 +21,10 @@ export interface RunOptions {
   /** Configuration file instead of the admin's. */
   config?: string;
   cwd?: string;
+  /** Further variables. */
+  env?: Record<string, string>;
+  /** Default: a minute. */
+  timeoutMs?: number;
 }
 
 /** The gantry command as a user has it: the real entry file as a child process. */
@@ -53,7 +57,7 @@ export class Gantry {
   async run(args: readonly string[], options: RunOptions = {}): Promise<Result> {
     const running = this.start(args, options);
     running.child.stdin?.end(options.stdin ?? "");
-    return running.ended(RUN_TIMEOUT_MS);
+    return running.ended(options.timeoutMs ?? RUN_TIMEOUT_MS);
   }
 
   /** As `run`; anything but exit code 0 fails the test with what was said. Returns standard output. */
@@ -86,7 +90,7 @@ export class Gantry {
   }
 
   #spawnOptions(options: RunOptions) {
-    const env = { ...process.env, GANTRY_CONFIG: options.config ?? this.configPath, SHELL: "/bin/sh" };
+    const env = { ...process.env, GANTRY_CONFIG: options.config ?? this.configPath, SHELL: "/bin/sh", ...options.env };
     return {
       stdio: ["pipe", "pipe", "pipe"] as ["pipe", "pipe", "pipe"],
       env,
