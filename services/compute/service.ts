@@ -37,7 +37,8 @@ import { HostCatalog } from "./placement/host-catalog.ts";
 import { Reconciler } from "./reconcile/reconciler.ts";
 import { computeHandlers } from "./rpc/index.ts";
 import { EngineSlots } from "../common/engine/slots.ts";
-import { Peers } from "./streams/peers.ts";
+import { computeAddressOf } from "./hosts/compute-address.ts";
+import { Peers } from "../common/streams/peers.ts";
 
 /** The compute service of one host: its API, its queue's worker, its engine's observer and reconciler. */
 export async function createComputeService(main: MainContext<ComputeConfig>): Promise<Running> {
@@ -98,7 +99,11 @@ export async function createComputeService(main: MainContext<ComputeConfig>): Pr
     limits,
   });
   const reconciler = new Reconciler({ tools, store, operations, isActive: () => worker.active, log });
-  const peers = new Peers({ store, credentials: () => tls.channelCredentials() });
+  const peers = new Peers({
+    service: "compute",
+    find: (of) => computeAddressOf(store, of),
+    credentials: () => tls.channelCredentials(),
+  });
   const { clusterAddress } = config;
   const clusters =
     clusterAddress === ""

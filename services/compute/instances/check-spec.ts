@@ -13,7 +13,7 @@ import { type FieldViolation, GantryError } from "../../common/errors/errors.ts"
 import { isId } from "../../common/names/ids.ts";
 import { parseSelector } from "../../common/names/selector.ts";
 import { Violations } from "../../common/names/violations.ts";
-import { checkEnv, checkWords } from "./check-words.ts";
+import { checkEnv, checkWords } from "../../common/names/check-words.ts";
 import { durationMs } from "./duration.ts";
 import { isImageReference } from "../../common/engine/image-reference.ts";
 import * as limit from "./limits.ts";

@@ -1,7 +1,4 @@
 /** What the proto promises about an instance's fields. */
-export const ENTRIES_MAX = 256;
-export const COMMAND_BYTES_MAX = 128 * 1024;
-export const ENV_BYTES_MAX = 128 * 1024;
 export const USER_DATA_BYTES_MAX = 64 * 1024;
 export const HOSTNAME_BYTES_MAX = 63;
 export const CPU_MILLIS_MIN = 10n;

@@ -6,7 +6,7 @@ import {
 import { INSTANCE, parseName } from "../../common/names/resource-names.ts";
 import { serverStream } from "../../common/rpc/wrappers.ts";
 import { instanceKind } from "../kinds.ts";
-import { checkPath } from "../streams/check-path.ts";
+import { checkPath } from "../../common/streams/check-path.ts";
 import type { StreamContext } from "../streams/context.ts";
 import { locateContainer } from "../streams/locate.ts";
 import { copyFrom } from "../streams/transfer.ts";

@@ -9,7 +9,7 @@ import { INSTANCE, parseName } from "../../common/names/resource-names.ts";
 import { withFirst } from "../../common/rpc/streams.ts";
 import { clientStream } from "../../common/rpc/wrappers.ts";
 import { instanceKind } from "../kinds.ts";
-import { checkPath } from "../streams/check-path.ts";
+import { checkPath } from "../../common/streams/check-path.ts";
 import type { StreamContext } from "../streams/context.ts";
 import { locateContainer } from "../streams/locate.ts";
 import { copyTo } from "../streams/transfer.ts";

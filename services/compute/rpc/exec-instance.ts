@@ -9,8 +9,8 @@ import { withFirst } from "../../common/rpc/streams.ts";
 import { bidi } from "../../common/rpc/wrappers.ts";
 import { instanceKind } from "../kinds.ts";
 import type { StreamContext } from "../streams/context.ts";
-import { exec, type ExecInput, type ExecOutput } from "../streams/exec.ts";
-import { execOptions, inputOf, startOf } from "../streams/exec-request.ts";
+import { exec } from "../../common/streams/exec.ts";
+import { execOptions, inputsOf, responseOf, startOf } from "../../common/streams/exec-request.ts";
 import { checkRunning, locateContainer } from "../streams/locate.ts";
 
 export const execInstance = (ctx: StreamContext) =>
@@ -34,19 +34,10 @@ export const execInstance = (ctx: StreamContext) =>
       const code = await exec(
         ctx.engine,
         { ...options, container: container.Id },
-        inputs(rest, start.stdin),
+        inputsOf(rest, start.stdin),
         (part) => sink.write(responseOf(part)),
         call.signal,
       );
       await sink.write({ output: { $case: "exitCode", value: code } });
     },
   });
-
-async function* inputs(requests: AsyncIterable<ExecInstanceRequest>, stdin: boolean): AsyncGenerator<ExecInput> {
-  for await (const request of requests) yield inputOf(request, stdin);
-}
-
-function responseOf(part: ExecOutput): ExecInstanceResponse {
-  if (part.type === "started") return { output: { $case: "started", value: { id: part.id } } };
-  return { output: { $case: part.stream, value: part.data } };
-}

@@ -1,7 +1,7 @@
 import type { Engine } from "../../common/engine/engine.ts";
 import type { Store } from "../../common/store/api.ts";
 import type { ContainerMeter } from "../observe/usage/container-meter.ts";
-import type { Peers } from "./peers.ts";
+import type { Peers } from "../../common/streams/peers.ts";
 
 /** What the handlers of interactive streams need of the process. */
 export interface StreamContext {

@@ -1,26 +1,29 @@
 import type { ChannelCredentials, Client, MethodDefinition } from "@grpc/grpc-js";
-import { HostState } from "../../../proto/gen/gantry/compute/v1/host.ts";
-import { unavailable } from "../../common/errors/errors.ts";
-import type { CallContext, Sink } from "../../common/rpc/call.ts";
-import { type ForwardedCall, forwardOne, forwardStream } from "../../common/rpc/proxy/forward.ts";
-import { connectRaw } from "../../common/rpc/proxy/raw.ts";
-import type { Store } from "../../common/store/api.ts";
-import { hostKind } from "../kinds.ts";
+import { unavailable } from "../errors/errors.ts";
+import type { CallContext, Sink } from "../rpc/call.ts";
+import { type ForwardedCall, forwardOne, forwardStream } from "../rpc/proxy/forward.ts";
+import { connectRaw } from "../rpc/proxy/raw.ts";
 
-/** Tells the compute service of another host that a call was forwarded once: it is not forwarded again. */
+/** Tells the same service of another host that a call was forwarded once: it is not forwarded again. */
 const FORWARDED = "gantry-forwarded";
+
+export interface PeersOptions {
+  /** As in the processes' certificates. */
+  service: string;
+  /** gRPC address of the service on a host; undefined when the host is lost or offers none. */
+  find: (host: string) => Promise<string | undefined>;
+  credentials: () => ChannelCredentials;
+}
 
 type Messages<Req> = AsyncIterable<Req> | Iterable<Req>;
 
-/** Compute services of other hosts, found through their host records. UNAVAILABLE when the host is lost or offers none. */
+/** The same service on other hosts. UNAVAILABLE when the host is lost or offers none. */
 export class Peers {
-  readonly #store: Store;
-  readonly #credentials: () => ChannelCredentials;
+  readonly #options: PeersOptions;
   readonly #clients = new Map<string, Client>();
 
-  constructor(options: { store: Store; credentials: () => ChannelCredentials }) {
-    this.#store = options.store;
-    this.#credentials = options.credentials;
+  constructor(options: PeersOptions) {
+    this.#options = options;
   }
 
   /** Passes the call on to the same method on `host`, answers go to `sink`. */
@@ -53,11 +56,10 @@ export class Peers {
 
   async #find(host: string, ctx: CallContext): Promise<{ client: Client; call: ForwardedCall }> {
     if (ctx.metadata.get(FORWARDED).length > 0) {
-      throw unavailable("INSTANCE_MOVED", `the instance is on host ${host}, not here: try again`);
+      throw unavailable("MOVED", `what was asked for is on host ${host}, not here: try again`);
     }
-    const record = await this.#store.get(hostKind, `hosts/${host}`);
-    const address = record?.status?.endpoints["compute"];
-    if (address === undefined || record?.status?.state === HostState.HOST_STATE_LOST) {
+    const address = await this.#options.find(host);
+    if (address === undefined) {
       throw unavailable("HOST_LOST", `host ${host} cannot be reached: nothing has been heard of it`);
     }
     const { signal, deadline, method, peer } = ctx;
@@ -69,7 +71,7 @@ export class Peers {
   #client(address: string): Client {
     let client = this.#clients.get(address);
     if (!client) {
-      client = connectRaw(address, this.#credentials(), { serverName: "compute" });
+      client = connectRaw(address, this.#options.credentials(), { serverName: this.#options.service });
       this.#clients.set(address, client);
     }
     return client;

@@ -1,4 +1,4 @@
-import { Violations } from "../../common/names/violations.ts";
+import { Violations } from "../names/violations.ts";
 
 const PATH_BYTES_MAX = 4096;
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ExecStart } from "../../../../proto/gen/gantry/compute/v1/compute.ts";
 import type { GantryError } from "../../../../services/common/errors/errors.ts";
-import { execOptions, inputOf } from "../../../../services/compute/streams/exec-request.ts";
+import { execOptions, inputOf } from "../../../../services/common/streams/exec-request.ts";
 
 function wrong(start: Parameters<typeof ExecStart.fromPartial>[0]): string[] {
   try {

@@ -1,5 +1,5 @@
 import type { Readable } from "node:stream";
-import { Demuxer } from "../../common/engine/demux.ts";
+import { Demuxer } from "../engine/demux.ts";
 
 /** Of an engine's message when a command does not start. */
 const MESSAGE_BYTES_MAX = 4 * 1024;

@@ -1,10 +1,13 @@
-import type { Violations } from "../../common/names/violations.ts";
-import { COMMAND_BYTES_MAX, ENTRIES_MAX, ENV_BYTES_MAX } from "./limits.ts";
+import type { Violations } from "./violations.ts";
 
+/** The protos' comments state these: change both. */
+const ENTRIES_MAX = 256;
+const COMMAND_BYTES_MAX = 128 * 1024;
+const ENV_BYTES_MAX = 128 * 1024;
 const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const NAME_SHOWN_LENGTH_MAX = 80;
 
-/** Words of a command line, of an instance or in one. */
+/** Words of a command line. */
 export function checkWords(found: Violations, words: readonly string[], path: string): void {
   const bytes = sizeOf(words);
   found.check(words.length <= ENTRIES_MAX, path, `has ${words.length} entries; at most ${ENTRIES_MAX}`);

@@ -2,11 +2,11 @@ import type { Socket } from "node:net";
 import { PassThrough, type Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import type Docker from "dockerode";
-import { createExec, inspectExec, resizeExec, startExec } from "../../common/engine/api/exec.ts";
-import { Demuxer } from "../../common/engine/demux.ts";
-import type { Engine } from "../../common/engine/engine.ts";
-import { isEngineNotFound } from "../../common/engine/errors.ts";
-import { deadlineExceeded, failedPrecondition, internal } from "../../common/errors/errors.ts";
+import { createExec, inspectExec, resizeExec, startExec } from "../engine/api/exec.ts";
+import { Demuxer } from "../engine/demux.ts";
+import type { Engine } from "../engine/engine.ts";
+import { isEngineNotFound } from "../engine/errors.ts";
+import { deadlineExceeded, failedPrecondition, internal } from "../errors/errors.ts";
 import { killSession } from "./kill-session.ts";
 import { readBeginning } from "./start-message.ts";
 

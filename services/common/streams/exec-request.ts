@@ -1,16 +1,34 @@
-import type { ExecInstanceRequest, ExecStart, TerminalSize } from "../../../proto/gen/gantry/compute/v1/compute.ts";
-import { invalidArgument } from "../../common/errors/errors.ts";
-import { Violations } from "../../common/names/violations.ts";
-import { checkEnv, checkWords } from "../instances/check-words.ts";
+import type { ExecStart, ExecStarted, TerminalSize } from "../../../proto/gen/gantry/compute/v1/compute.ts";
+import { invalidArgument } from "../errors/errors.ts";
+import { Violations } from "../names/violations.ts";
+import { checkEnv, checkWords } from "../names/check-words.ts";
 import { addPathProblems } from "./check-path.ts";
-import type { ExecInput, ExecOptions } from "./exec.ts";
+import type { ExecInput, ExecOptions, ExecOutput } from "./exec.ts";
 
 export const STDIN_PART_BYTES_MAX = 1024 * 1024;
 const TERMINAL_SIDE_MAX = 65_535;
 const USER = /^[A-Za-z0-9_.-]{1,64}(:[A-Za-z0-9_.-]{1,64})?$/;
 
+/** A message of the client: the same for whatever a command runs in. */
+export interface ExecRequest {
+  input?:
+    | { $case: "start"; value: ExecStart }
+    | { $case: "stdin"; value: Uint8Array }
+    | { $case: "resize"; value: TerminalSize }
+    | { $case: "stdinClosed"; value: boolean }
+    | undefined;
+}
+
+export interface ExecResponse {
+  output:
+    | { $case: "started"; value: ExecStarted }
+    | { $case: "stdout"; value: Buffer }
+    | { $case: "stderr"; value: Buffer }
+    | { $case: "exitCode"; value: number };
+}
+
 /** The `start` of the first message; INVALID_ARGUMENT when it is another. */
-export function startOf(first: ExecInstanceRequest): ExecStart {
+export function startOf(first: ExecRequest): ExecStart {
   if (first.input?.$case === "start") return first.input.value;
   throw invalidArgument([{ field: "start", description: "the first message must be `start`" }]);
 }
@@ -32,7 +50,7 @@ export function execOptions(start: ExecStart): Omit<ExecOptions, "container"> {
 }
 
 /** What a message after the first means. INVALID_ARGUMENT when it has no place there. */
-export function inputOf(request: ExecInstanceRequest, stdin: boolean): ExecInput {
+export function inputOf(request: ExecRequest, stdin: boolean): ExecInput {
   const { input } = request;
   const bad = new Violations();
   switch (input?.$case) {
@@ -50,6 +68,16 @@ export function inputOf(request: ExecInstanceRequest, stdin: boolean): ExecInput
     default:
       throw invalidArgument([{ field: input?.$case ?? "input", description: "must be stdin, stdin_closed or resize" }]);
   }
+}
+
+/** What the messages after the first mean, as they come. */
+export async function* inputsOf(requests: AsyncIterable<ExecRequest>, stdin: boolean): AsyncGenerator<ExecInput> {
+  for await (const request of requests) yield inputOf(request, stdin);
+}
+
+export function responseOf(part: ExecOutput): ExecResponse {
+  if (part.type === "started") return { output: { $case: "started", value: { id: part.id } } };
+  return { output: { $case: part.stream, value: part.data } };
 }
 
 function checkSize(bad: Violations, field: string, size: TerminalSize): void {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { PassThrough } from "node:stream";
 import { test } from "node:test";
-import { engineMessage, readBeginning } from "../../../../services/compute/streams/start-message.ts";
+import { engineMessage, readBeginning } from "../../../../services/common/streams/start-message.ts";
 
 function frame(text: string, stream = 1): Buffer {
   const header = Buffer.from([stream, 0, 0, 0, 0, 0, 0, 0]);
