@@ -102,6 +102,8 @@ export async function createClusterService(main: MainContext<ClusterConfig>): Pr
   };
   const clusters = new ClusterObserver({ host, store, observer, observed, catalog, isActive, log, signal });
   const reconciler = new Reconciler({ tools, store, operations, isActive, log });
+  // Before anything is served: watchers must not find a cluster's origin missing.
+  observed.start();
   const needProject = (name: string): Promise<unknown> => projects.need(name, signal);
   const server = await createGrpcServer({
     listen: config.listen,
@@ -118,7 +120,6 @@ export async function createClusterService(main: MainContext<ClusterConfig>): Pr
   });
   server.setHealth("SERVING");
   clusters.start();
-  observed.start();
   apiAddresses.start();
   reconciler.run(signal);
   return {

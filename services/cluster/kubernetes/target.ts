@@ -33,6 +33,10 @@ export function targetOf(cluster: Cluster, nodes: readonly Node[]): ClusterTarge
   const port = cluster.reservation?.apiPort ?? 0;
   const host = cluster.spec?.networking?.apiServerAddress || "127.0.0.1";
   if (port !== 0) endpoints.push({ host, port });
+  // Addresses that nobody keeps for the node: those it was last seen at.
+  for (const { reservation, status } of controlPlanes) {
+    if (reservation?.ipv4 === "" && status && status.ipv4 !== "") endpoints.push({ host: status.ipv4, port: API_PORT });
+  }
   return {
     name: cluster.meta!.name,
     uid: cluster.meta!.uid,

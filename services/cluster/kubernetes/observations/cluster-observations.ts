@@ -51,6 +51,7 @@ export class ClusterObservations {
   #api: ApiState = { state: "unknown", message: "not connected yet", version: "" };
   /** Why it is not to be asked; empty: it is. */
   #rest = "";
+  #restKnown = true;
   #everLive = false;
   /** Version that the API of this session has. */
   #version: string | undefined;
@@ -75,10 +76,11 @@ export class ClusterObservations {
     return () => this.#listeners.delete(listener);
   }
 
-  /** `why` it is not to be asked for now (it is stopped, for example); empty: it is. */
-  rest(why: string): void {
+  /** `why` it is not to be asked for now (it is stopped, for example); empty: it is. `known`: then it does not answer either. */
+  rest(why: string, known = true): void {
     if (this.#rest === why) return;
     this.#rest = why;
+    this.#restKnown = known;
     this.#waker.wake();
   }
 
@@ -102,7 +104,7 @@ export class ClusterObservations {
     let delayMs = CONNECT_DELAY_MIN_MS;
     while (!this.#stop.signal.aborted) {
       if (this.#rest !== "") {
-        this.#unreachable(this.#rest);
+        this.#unreachable(this.#rest, this.#restKnown ? "unreachable" : "unknown");
         await this.#waker.wait(PROBE_INTERVAL_MS);
         continue;
       }
@@ -183,10 +185,10 @@ export class ClusterObservations {
     }
   }
 
-  #unreachable(message: string): void {
+  #unreachable(message: string, state: ApiState["state"] = "unreachable"): void {
     if (this.#stop.signal.aborted) return;
     this.#setStatus("stale", message);
-    this.#setApi({ ...this.#api, state: "unreachable", message });
+    this.#setApi({ ...this.#api, state, message });
   }
 
   /** Stale is what was whole once: until then it is still being read for the first time. */

@@ -24,7 +24,10 @@ export interface KubernetesObserverOptions extends Pick<ClusterObservationsOptio
   log: Logger;
 }
 
-/** Observes the API of each of this host's clusters, from the moment it has an address to the moment its record is gone. */
+/**
+ * Observes the API of each of this host's clusters, from the moment it has an address to the moment its record is gone. Their origins are there from
+ * the start, also while another process is the one that observes.
+ */
 export class KubernetesObserver {
   readonly #options: KubernetesObserverOptions;
   /** By the cluster's uid. */
@@ -52,7 +55,8 @@ export class KubernetesObserver {
       }),
       () => clearInterval(timer),
     );
-    this.#checkActive();
+    this.#active = this.#options.isActive();
+    this.#checkAll();
   }
 
   /** What is seen of the cluster; undefined when it is not observed here. */
@@ -77,19 +81,24 @@ export class KubernetesObserver {
     const active = this.#options.isActive();
     if (active === this.#active) return;
     this.#active = active;
-    if (!active) for (const uid of this.#observed.keys()) this.#drop(uid);
-    else for (const cluster of this.#options.catalog.onHost(this.#options.host)) this.#check(cluster);
+    this.#checkAll();
+  }
+
+  #checkAll(): void {
+    for (const cluster of this.#options.catalog.onHost(this.#options.host)) this.#check(cluster);
   }
 
   #check(cluster: Cluster): void {
     const { host, catalog, clients } = this.#options;
     const { uid, name } = cluster.meta!;
-    if (!this.#active || cluster.meta!.host !== host) return;
+    if (cluster.meta!.host !== host) return;
     const target = targetOf(cluster, catalog.nodes.of(name));
     if (target.endpoints.length === 0) return;
     const client = clients.for(target);
     const known = this.#observed.get(uid) ?? this.#add(cluster, client);
-    known.rest(restOf(cluster));
+    if (this.#active) known.rest(restOf(cluster));
+    else known.rest("it is not observed by this process", false);
+    known.start();
   }
 
   #add(cluster: Cluster, client: ClusterObservationsOptions["client"]): ClusterObservations {
@@ -110,8 +119,6 @@ export class KubernetesObserver {
       for (const listener of this.#listeners) listener(name);
     });
     hub.add(observations.set);
-    observations.rest(restOf(cluster));
-    observations.start();
     return observations;
   }
 

@@ -4,10 +4,12 @@
  */
 
 /** Entries of one list or mapping that are read. */
-export const ENTRIES_MAX = 256;
+export const ENTRIES_MAX = 64;
 /** Longest text that is taken as it is. */
 export const TEXT_LENGTH_MAX = 1_024;
 
+/** A label's key or value is never longer. */
+const LABEL_LENGTH_MAX = 320;
 const INT32_MAX = 2 ** 31 - 1;
 
 export function field(value: unknown, ...path: string[]): unknown {
@@ -40,7 +42,11 @@ export function entries(value: unknown, ...path: string[]): [string, unknown][] 
 }
 
 export function textMap(value: unknown, ...path: string[]): Record<string, string> {
-  return Object.fromEntries(entries(value, ...path).map(([key, entry]) => [text(key), text(entry)]));
+  return Object.fromEntries(entries(value, ...path).map(([key, entry]) => [label(key), label(entry)]));
+}
+
+function label(value: unknown): string {
+  return text(value).slice(0, LABEL_LENGTH_MAX);
 }
 
 /** 0 or more, as an int32. */
