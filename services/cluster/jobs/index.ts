@@ -1,12 +1,15 @@
 import type { Job } from "../../common/jobs/api.ts";
 import type { HostTools } from "../host-tools.ts";
-import type { ClusterContext } from "./context.ts";
 import { createClusterJob } from "./create-cluster.ts";
 import { deleteClusterJob } from "./delete-cluster.ts";
+import { pauseClusterJob } from "./pause-cluster.ts";
+import { resumeClusterJob } from "./resume-cluster.ts";
+import { startClusterJob } from "./start-cluster.ts";
+import { stopClusterJob } from "./stop-cluster.ts";
 
 /** Every job that a host's queue may hold. */
 export function clusterJobs(tools: HostTools): Job[] {
-  const jobs: ((tools: HostTools) => Job<ClusterContext>)[] = [createClusterJob, deleteClusterJob];
+  const jobs = [createClusterJob, deleteClusterJob, startClusterJob, stopClusterJob, pauseClusterJob, resumeClusterJob];
   // The runner hands each job the context that the job itself made.
   return jobs.map((job) => job(tools) as unknown as Job);
 }

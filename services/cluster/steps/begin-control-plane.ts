@@ -31,7 +31,7 @@ export const beginControlPlane: Step<ClusterContext> = {
       ctx.progress(-1, "starting etcd and the API server");
       await Promise.all([beginEtcd(ctx), run(ctx, container, initPhase("control-plane", "apiserver"))]);
       ctx.progress(-1, "waiting for the API server");
-      await waitForApi(ctx, [ctx.nodes[0]!]);
+      await waitForApi(ctx, [ctx.nodes[0]!], { isNew: true });
     });
     await registerNodes(ctx, ctx.nodes);
   },
@@ -48,8 +48,12 @@ function run({ tools, signal }: ClusterContext, container: string, command: read
   return runInNode({ engine: tools.engine, container, command, signal });
 }
 
-/** Until the API answers; gives up when an only control plane has ended, or its etcd or API server does so again and again. */
-export async function waitForApi(ctx: ClusterContext, controlPlanes: readonly Node[]): Promise<void> {
+/** Until the API answers; gives up when an only control plane has ended, or one that is `isNew` whose etcd or API server ends again and again. */
+export async function waitForApi(
+  ctx: ClusterContext,
+  controlPlanes: readonly Node[],
+  { isNew }: { isNew: boolean },
+): Promise<void> {
   const api = apiOf(ctx);
   const only = controlPlanes.length === 1 ? containerNameOfNode(controlPlanes[0]!.meta!.name) : undefined;
   let nextCheckMs = performance.now() + CRASH_CHECK_INTERVAL_MS;
@@ -62,7 +66,8 @@ export async function waitForApi(ctx: ClusterContext, controlPlanes: readonly No
     giveUp: async () => {
       if (only === undefined) return;
       needRunning(ctx, only);
-      if (performance.now() < nextCheckMs) return;
+      // Of one that was there before, the numbers go on from its former lives.
+      if (!isNew || performance.now() < nextCheckMs) return;
       nextCheckMs = performance.now() + CRASH_CHECK_INTERVAL_MS;
       await needNoCrashes(ctx, only);
     },

@@ -1,3 +1,4 @@
+import type { V1Node } from "@kubernetes/client-node";
 import type { Node } from "../../../proto/gen/gantry/cluster/v1/node.ts";
 import type { ClusterContext } from "../jobs/context.ts";
 import { apiOf } from "../jobs/kubernetes.ts";
@@ -31,14 +32,24 @@ async function register(ctx: ClusterContext, node: Node): Promise<void> {
     timeoutMs: TIMEOUT_MS,
     intervalMs: INTERVAL_MS,
     signal: ctx.signal,
-    look: async () => {
-      try {
-        return await apiOf(ctx).call<object>("POST", "/api/v1/nodes", { body, signal: ctx.signal });
-      } catch (error) {
-        // By its own kubelet, or by a run that was broken off.
-        if (isKubernetesStatus(error, 409)) return {};
-        throw error;
-      }
-    },
+    look: () => createOrComplete(ctx, body),
   });
+}
+
+/** A kubelet that was faster (the first control plane's asks all the time) has made its node with its own taints, and without a range. */
+async function createOrComplete(ctx: ClusterContext, node: V1Node): Promise<V1Node> {
+  const api = apiOf(ctx);
+  const { signal } = ctx;
+  try {
+    return await api.call<V1Node>("POST", "/api/v1/nodes", { body: node, signal });
+  } catch (error) {
+    if (!isKubernetesStatus(error, 409)) throw error;
+  }
+  const path = `/api/v1/nodes/${node.metadata!.name}`;
+  const present = await api.get<V1Node>(path, { signal });
+  const { podCIDR, podCIDRs } = node.spec!;
+  const { labels, annotations } = node.metadata!;
+  const range = present.spec?.podCIDR ? {} : { podCIDR, podCIDRs };
+  const body = { metadata: { labels, annotations }, spec: range };
+  return api.call<V1Node>("PATCH", path, { body, contentType: "application/strategic-merge-patch+json", signal });
 }

@@ -1,14 +1,13 @@
 import type { V1Node } from "@kubernetes/client-node";
 import { PodNetwork } from "../../../proto/gen/gantry/cluster/v1/cluster.ts";
 import type { Node } from "../../../proto/gen/gantry/cluster/v1/node.ts";
-import { inspectContainer } from "../../common/engine/api/containers.ts";
-import { containerFromInspect } from "../../common/engine/state.ts";
 import type { Step } from "../../common/jobs/api.ts";
 import { containerNameOfNode } from "../clusters/names.ts";
 import type { ClusterContext } from "../jobs/context.ts";
 import { apiOf } from "../jobs/kubernetes.ts";
 import { nodeView } from "../kubernetes/observations/node-view.ts";
 import { nodesOfJob } from "../jobs/nodes-of-job.ts";
+import { startTimes } from "../nodes/start-times.ts";
 import { aboutNode, needRunning } from "./node-trouble.ts";
 import { waitUntil } from "./wait-until.ts";
 
@@ -21,32 +20,34 @@ export const waitReady: Step<ClusterContext> = {
   timeoutMs: READY_TIMEOUT_MS + 60_000,
   attempts: 3,
   needed: ({ cluster }) => cluster.spec!.networking!.podNetwork !== PodNetwork.POD_NETWORK_NONE,
-  async do(ctx) {
-    const waiting = new Map(nodesOfJob(ctx).map((node) => [node.reservation!.kubernetesName, node]));
-    const count = waiting.size;
-    const lastOne = (): string => containerNameOfNode([...waiting.values()][0]?.meta?.name ?? ctx.nodes[0]!.meta!.name);
-    const since = await startTimes(ctx);
-    await aboutNode(ctx, lastOne, () =>
-      waitUntil({
-        what: `${count === 1 ? "the node is" : `all ${count} nodes are`} Ready`,
-        timeoutMs: READY_TIMEOUT_MS,
-        intervalMs: INTERVAL_MS,
-        signal: ctx.signal,
-        look: async () => {
-          await forget(ctx, waiting, since);
-          if (waiting.size === 0) return true;
-          ctx.progress(-1, `${count - waiting.size} of ${count} nodes Ready`);
-          return undefined;
-        },
-        giveUp: () => {
-          for (const { meta } of waiting.values()) needRunning(ctx, containerNameOfNode(meta!.name));
-        },
-      }),
-    );
-  },
+  do: (ctx) => waitNodesReady(ctx, nodesOfJob(ctx)),
 };
 
-/** Takes those out that are Ready. */
+export async function waitNodesReady(ctx: ClusterContext, nodes: readonly Node[]): Promise<void> {
+  const waiting = new Map(nodes.map((node) => [node.reservation!.kubernetesName, node]));
+  const count = waiting.size;
+  const lastOne = (): string => containerNameOfNode([...waiting.values()][0]?.meta?.name ?? ctx.nodes[0]!.meta!.name);
+  const since = await startTimes(ctx.tools.engine, nodes, ctx.signal);
+  await aboutNode(ctx, lastOne, () =>
+    waitUntil({
+      what: `${count === 1 ? "the node is" : `all ${count} nodes are`} Ready`,
+      timeoutMs: READY_TIMEOUT_MS,
+      intervalMs: INTERVAL_MS,
+      signal: ctx.signal,
+      look: async () => {
+        await forget(ctx, waiting, since);
+        if (waiting.size === 0) return true;
+        ctx.progress(-1, `${count - waiting.size} of ${count} nodes Ready`);
+        return undefined;
+      },
+      giveUp: () => {
+        for (const { meta } of waiting.values()) needRunning(ctx, containerNameOfNode(meta!.name));
+      },
+    }),
+  );
+}
+
+/** Takes those out that are Ready; what a kubelet said in an earlier life of its node does not count. */
 async function forget(
   ctx: ClusterContext,
   waiting: Map<string, Node>,
@@ -58,13 +59,4 @@ async function forget(
       if (node && ready && (heartbeat?.getTime() ?? 0) >= since.get(node.meta!.uid)!) waiting.delete(name);
     }
   }
-}
-
-/** Of the nodes' containers, by uid: what a kubelet said before is of an earlier life. Kubernetes' times are whole seconds. */
-async function startTimes(ctx: ClusterContext): Promise<Map<string, number>> {
-  const times = nodesOfJob(ctx).map(async ({ meta }): Promise<[string, number]> => {
-    const raw = await inspectContainer(ctx.tools.engine, containerNameOfNode(meta!.name), { signal: ctx.signal });
-    return [meta!.uid, Math.floor((containerFromInspect(raw).startTime?.getTime() ?? 0) / 1_000) * 1_000];
-  });
-  return new Map(await Promise.all(times));
 }
