@@ -62,3 +62,19 @@ export function parseInstances(words: readonly string[], project: string): strin
 function isInstanceWord(word: string): boolean {
   return word === "instance" || word === "instances";
 }
+
+/** The cluster in front, `cluster dev` or `cluster/dev`, and the words behind it. */
+export function parseClusterAnd(words: readonly string[], project: string): { name: string; rest: string[] } {
+  const [first = ""] = words;
+  const count = first.includes("/") ? 1 : 2;
+  const [target] = parseTargets(words.slice(0, count), project);
+  if (target?.kind.singular !== "cluster") throw new UsageError("name a cluster, as in: cluster dev");
+  return { name: target.name, rest: words.slice(count) };
+}
+
+/** One cluster and nothing else. */
+export function parseCluster(words: readonly string[], project: string): string {
+  const { name, rest } = parseClusterAnd(words, project);
+  if (rest.length > 0) throw new UsageError("name one cluster");
+  return name;
+}

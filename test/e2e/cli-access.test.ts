@@ -194,6 +194,8 @@ test("completion: words for the shell; the bash script in a real bash", async ()
     ["gantry get instance ", ["web"]],
     ["gantry -p team start ", ["cluster"]],
     ["gantry start w", ["web"]],
+    ["gantry exec ", ["node", "web"]],
+    ["gantry scale ", ["cluster"]],
     ["gantry wait instance/w", ["instance/web"]],
     ["gantry get i -o ", ["json", "name", "table", "wide", "yaml"]],
     ["gantry get i --project t", ["team"]],

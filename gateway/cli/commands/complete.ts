@@ -85,9 +85,17 @@ async function valuesOf(cli: Cli, option: Option, project: string | undefined): 
   }
 }
 
-/** That bare words of are instances, and those that clusters know too. */
-const clusterCommands = ["start", "stop", "pause", "resume"];
-const instanceCommands = ["restart", "resize", "exec", "logs", "stats", "docker-env"];
+/** Bare words of theirs are instances; another kind can be named. */
+const otherKinds: Record<string, string> = {
+  start: "cluster",
+  stop: "cluster",
+  pause: "cluster",
+  resume: "cluster",
+  logs: "cluster",
+  exec: "node",
+};
+const instanceCommands = ["restart", "resize", "stats", "docker-env"];
+const clusterCommands = ["scale", "load", "upgrade", "snapshot", "restore", "adopt", "fork"];
 
 async function operandsOf(
   cli: Cli,
@@ -97,11 +105,17 @@ async function operandsOf(
   project: string | undefined,
 ): Promise<string[]> {
   if (instanceCommands.includes(command)) return names(cli, "instance", project);
+  const other = otherKinds[command];
+  if (other !== undefined) {
+    if (typed.includes("/")) return slashed(cli, typed, project);
+    const known = await names(cli, before[0] === other ? other : "instance", project);
+    return before.length === 0 ? [other, ...known] : known;
+  }
   if (clusterCommands.includes(command)) {
     if (typed.includes("/")) return slashed(cli, typed, project);
-    const [kind = "instance"] = before;
-    const instances = await names(cli, kind === "cluster" ? "cluster" : "instance", project);
-    return before.length === 0 ? ["cluster", ...instances] : instances;
+    if (before.length === 0) return command === "fork" ? ["cluster", "clustersnapshot"] : ["cluster"];
+    if (before.length === 1 && !before[0]?.includes("/")) return names(cli, before[0] ?? "", project);
+    return command === "restore" ? names(cli, "clustersnapshot", project) : [];
   }
   switch (command) {
     case "kubeconfig":

@@ -2,16 +2,15 @@ import { once } from "node:events";
 import { lstatSync, statSync } from "node:fs";
 import { basename, dirname, posix, resolve as resolvePath } from "node:path";
 import type { Command } from "commander";
-import { status as Code } from "@grpc/grpc-js";
-import type { CopyFromInstanceResponse, CopyToInstanceResponse } from "../../../proto/gen/gantry/compute/v1/compute.ts";
+import type { CopyToInstanceResponse } from "../../../proto/gen/gantry/compute/v1/compute.ts";
 import { GantryError } from "../../../services/common/errors/errors.ts";
 import { fromServiceError } from "../../../services/common/errors/status.ts";
 import type { Cli } from "../cli.ts";
 import { UsageError } from "../exit-codes.ts";
 import { formatBytes } from "../quantity.ts";
 import { parseInstances } from "../targets.ts";
-import { streamEnd } from "./stream-end.ts";
-import { packTar, unpackTar } from "./tar.ts";
+import { receiveTar } from "./receive-tar.ts";
+import { packTar } from "./tar.ts";
 
 const PART_BYTES = 512 * 1024;
 
@@ -116,27 +115,7 @@ async function copyFrom(cli: Cli, from: Remote, target: string): Promise<void> {
   const { folder, rename } = localTarget(from.path, target);
   const { connection } = cli;
   const stream = connection.compute.copyFromInstance({ name, path: from.path }, connection.metadata());
-  let received = 0;
-  let tar: ReturnType<typeof unpackTar> | undefined;
-  stream.on("data", ({ data }: CopyFromInstanceResponse) => {
-    // Not before there is something: a refusal is then all that is said.
-    tar ??= unpackTar(folder, rename, () => stream.cancel());
-    received += data.length;
-    if (tar.input.write(data)) return;
-    stream.pause();
-    tar.input.once("drain", () => stream.resume());
-  });
-  try {
-    await streamEnd(stream, cli.signal);
-  } catch (error) {
-    // The stream was cancelled because tar had ended: tar knows why.
-    const problem = await tar?.abort();
-    if (problem !== undefined && error instanceof GantryError && error.code === Code.CANCELLED)
-      throw new UsageError(`${target} cannot be written: ${problem}`, { cause: error });
-    throw error;
-  }
-  const problem = await tar?.end();
-  if (problem !== undefined) throw new UsageError(`${target} cannot be written: ${problem}`);
+  const received = await receiveTar(stream, { folder, rename, called: target }, cli.signal);
   process.stderr.write(`${formatBytes(BigInt(received))} copied from ${from.instance}:${from.path}\n`);
 }
 

@@ -72,5 +72,5 @@ export async function createClusters(
   const ok = await runOperations(cli, runs, options.dryRun ? "would be created" : "created", wait);
   const [first] = names;
   if (ok && wait && !options.dryRun && first !== undefined)
-    cli.hint(`Use it: gantry kubeconfig ${first} --merge && kubectl --context kind-${first} get nodes`);
+    cli.hint(`Use it: gantry kubeconfig ${first} --merge && kubectl get nodes`);
 }

@@ -4,36 +4,53 @@ import type { Cli } from "../cli.ts";
 import { UsageError } from "../exit-codes.ts";
 import { listAll } from "../resources.ts";
 import { parseTargets, type Target } from "../targets.ts";
+import { ForgottenContexts } from "./forgotten-contexts.ts";
+import { addDrainOptions, type DrainOptions, removeNodes } from "./remove-nodes.ts";
 import { type OperationRun, runOperations } from "./run-operations.ts";
 
-interface Options {
+interface Options extends DrainOptions {
   all?: boolean;
   selector?: string;
   wait?: boolean;
 }
 
 export function register(program: Command, cli: Cli): void {
-  program
+  const command = program
     .command("delete")
     .alias("del")
     .summary("delete resources")
     .description(
-      "Deletes instances and clusters (with what they store), projects, mirrors, and the records of ended operations.\n" +
-        "  gantry delete instance web db        gantry delete instances -l tier=test\n  gantry delete instances --all",
+      "Deletes instances and clusters (with what they store), nodes and snapshots of clusters, projects, mirrors, and\n" +
+        "the records of ended operations. Of a cluster also the context that kubeconfig --merge has made.\n" +
+        "  gantry delete instance web db        gantry delete instances -l tier=test\n" +
+        "  gantry delete instances --all        gantry delete node dev-worker2",
     )
     .argument("<kind>", "kind, or kind/name")
     .argument("[names...]", "names")
     .option("--all", "all of the kind in the project")
     .option("-l, --selector <labels>", "those that match a label selector")
-    .option("--no-wait", "return at once with the operations' names")
-    .action(async (kindWord: string, names: string[], options: Options) => {
-      const targets = await selectTargets(cli, [kindWord, ...names], options);
-      const runs = targets.flatMap((target) => deletion(cli, target) ?? []);
-      for (const target of targets) {
-        if (deletion(cli, target) === undefined) await deleteNow(cli, target);
-      }
-      if (runs.length > 0) await runOperations(cli, runs, "deleted", options.wait ?? true);
-    });
+    .option("--no-wait", "return at once with the operations' names");
+  addDrainOptions(command).action(async (kindWord: string, names: string[], options: Options) => {
+    const targets = await selectTargets(cli, [kindWord, ...names], options);
+    const isNode = ({ kind }: Target) => kind.singular === "node";
+    if ((options.force || options.drainTimeout !== undefined) && !targets.every(isNode))
+      throw new UsageError("--force and --drain-timeout are of nodes");
+    const contexts = new ForgottenContexts(cli);
+    const wait = options.wait ?? true;
+    const others = targets.filter((target) => !isNode(target));
+    const runs = others.flatMap((target) => deletion(cli, target, contexts) ?? []);
+    for (const target of others) {
+      if (deletion(cli, target, contexts) === undefined) await deleteNow(cli, target);
+    }
+    if (runs.length > 0) await runOperations(cli, runs, "deleted", wait);
+    contexts.tell();
+    await removeNodes(
+      cli,
+      targets.filter(isNode).map(({ name }) => name),
+      options,
+      wait,
+    );
+  });
 }
 
 async function selectTargets(cli: Cli, words: string[], options: Options): Promise<Target[]> {
@@ -48,7 +65,7 @@ async function selectTargets(cli: Cli, words: string[], options: Options): Promi
 }
 
 /** Of what takes its time to delete; undefined: what is gone at once. */
-function deletion({ connection }: Cli, { kind, name }: Target): OperationRun | undefined {
+function deletion({ connection }: Cli, { kind, name }: Target, contexts: ForgottenContexts): OperationRun | undefined {
   const label = `${kind.singular}/${name.split("/").pop()}`;
   const request = { name, etag: "", requestId: randomUUID() };
   switch (kind.singular) {
@@ -59,7 +76,18 @@ function deletion({ connection }: Cli, { kind, name }: Target): OperationRun | u
         label,
         start: async () => {
           const client = await connection.cluster();
-          return connection.call(client, client.deleteCluster, request);
+          const forget = await contexts.of(name);
+          const operation = await connection.call(client, client.deleteCluster, request);
+          await forget();
+          return operation;
+        },
+      };
+    case "clustersnapshot":
+      return {
+        label,
+        start: async () => {
+          const client = await connection.cluster();
+          return connection.call(client, client.deleteClusterSnapshot, request);
         },
       };
     default:

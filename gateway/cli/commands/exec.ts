@@ -1,11 +1,15 @@
 import type { Command } from "commander";
-import type { ExecInstanceRequest, ExecInstanceResponse } from "../../../proto/gen/gantry/compute/v1/compute.ts";
+import type { ClientDuplexStream } from "@grpc/grpc-js";
+import type {
+  ExecInstanceRequest as ExecRequest,
+  ExecInstanceResponse as ExecResponse,
+} from "../../../proto/gen/gantry/compute/v1/compute.ts";
 import { GantryError } from "../../../services/common/errors/errors.ts";
 import { fromServiceError } from "../../../services/common/errors/status.ts";
 import type { Cli } from "../cli.ts";
 import { ExitCode, UsageError } from "../exit-codes.ts";
 import { errorText } from "../output/error.ts";
-import { parseInstances } from "../targets.ts";
+import { parseInstancesOr, type Target } from "../targets.ts";
 import { splitAtDashes } from "../arguments.ts";
 import { holdUntilDrained } from "./stream-end.ts";
 
@@ -23,12 +27,13 @@ const collect = (value: string, previous: string[] | undefined) => [...(previous
 export function register(program: Command, cli: Cli): void {
   program
     .command("exec")
-    .summary("run a command in an instance")
+    .summary("run a command in an instance, or in a node of a cluster")
     .description(
-      "Runs a command in an instance and ends with its exit code (127: no such command, 128 + n: ended by signal n).\n" +
-        "  gantry exec -it web -- sh\n  tar -c site | gantry exec -i web -- tar -x -C /srv",
+      "Runs a command in an instance or a node; ends with its exit code (127: no such command, 128 + n: by signal n).\n" +
+        "  gantry exec -it web -- sh\n  gantry exec node/dev-worker -- crictl ps\n" +
+        "  tar -c site | gantry exec -i web -- tar -x -C /srv",
     )
-    .argument("<words...>", "instance, then -- and the command")
+    .argument("<words...>", "instance or node/name, then -- and the command")
     .option("-i, --stdin", "pass standard input on")
     .option("-t, --tty", "with a terminal")
     .option("-u, --user <user>", "user, user:group or ids")
@@ -38,10 +43,10 @@ export function register(program: Command, cli: Cli): void {
       const { names, programArguments } = splitAtDashes(words, process.argv);
       if (programArguments.length === 0)
         throw new UsageError("name the command behind --, as in: gantry exec web -- ls /");
-      const [name, ...others] = parseInstances(names, cli.project);
-      if (name === undefined || others.length > 0) throw new UsageError("exec works on one instance");
+      const [target, ...others] = parseInstancesOr(["node"], names, cli.project);
+      if (target === undefined || others.length > 0) throw new UsageError("exec works on one instance, or one node");
       if (options.tty && !process.stdin.isTTY) throw new UsageError("--tty needs a terminal as standard input");
-      process.exitCode = await exec(cli, name, programArguments, options).catch(notStarted);
+      process.exitCode = await exec(cli, target, programArguments, options).catch(notStarted);
     });
 }
 
@@ -59,15 +64,21 @@ function parseEnv(text: string): [string, string] {
   return [text.slice(0, equals), text.slice(equals + 1)];
 }
 
-function exec(cli: Cli, name: string, command: string[], options: Options): Promise<number> {
+/** The messages of both are alike. */
+async function open({ connection }: Cli, { kind }: Target): Promise<ClientDuplexStream<ExecRequest, ExecResponse>> {
+  if (kind.singular !== "node") return connection.compute.execInstance(connection.metadata());
+  const client = await connection.cluster();
+  return client.execNode(connection.metadata());
+}
+
+async function exec(cli: Cli, target: Target, command: string[], options: Options): Promise<number> {
+  const env = Object.fromEntries((options.env ?? []).map(parseEnv));
+  const stream = await open(cli, target);
   return new Promise((resolve, reject) => {
-    const { connection } = cli;
-    const env = Object.fromEntries((options.env ?? []).map(parseEnv));
-    const stream = connection.compute.execInstance(connection.metadata());
-    const send = (request: ExecInstanceRequest["input"]) => stream.write({ input: request });
+    const send = (request: ExecRequest["input"]) => stream.write({ input: request });
     const size = () => ({ columns: process.stdout.columns || 80, rows: process.stdout.rows || 24 });
     const start = {
-      name,
+      name: target.name,
       command,
       env,
       tty: options.tty ?? false,
@@ -94,7 +105,7 @@ function exec(cli: Cli, name: string, command: string[], options: Options): Prom
       process.stdin.pause();
     };
     stream.on("drain", () => process.stdin.resume());
-    stream.on("data", ({ output }: ExecInstanceResponse) => {
+    stream.on("data", ({ output }: ExecResponse) => {
       switch (output?.$case) {
         case "started":
           if (options.stdin) process.stdin.on("data", onInput).on("end", onEnd).resume();

@@ -17,7 +17,7 @@ export function register(program: Command, cli: Cli): void {
     .summary("how to reach a cluster's API, as its administrator")
     .description(
       "Prints a cluster's kubeconfig, which holds its administrator's key. With --merge it goes into $KUBECONFIG or\n" +
-        "~/.kube/config, as kind does it: context kind-<cluster>, which becomes the current one.\n" +
+        "~/.kube/config, as kind does it: context kind-<cluster>, which becomes the current one and goes with the cluster.\n" +
         "  gantry kubeconfig dev --merge && kubectl get nodes\n  gantry kubeconfig dev > dev.kubeconfig",
     )
     .argument("<name>", "cluster")
@@ -43,7 +43,8 @@ export function register(program: Command, cli: Cli): void {
         return;
       }
       const path = files.kubeconfigPath(cli.env["KUBECONFIG"], join(homedir(), ".kube", "config"));
-      const context = await files.mergeIntoFile(path, text, cli.signal);
+      const { meta } = await cli.connection.call(client, client.getCluster, { name: target.name });
+      const context = await files.mergeIntoFile(path, text, meta?.uid ?? "", cli.signal);
       cli.print(`context ${context} set in ${path}`);
     });
 }

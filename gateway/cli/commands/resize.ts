@@ -16,7 +16,6 @@ interface Options {
 export function register(program: Command, cli: Cli): void {
   program
     .command("resize")
-    .alias("scale")
     .description("change the limits of instances while they run")
     .argument("<names...>", "instances")
     .option("--cpus <n>", "processors, as in 2, 0.5 or 500m; 0: no limit")

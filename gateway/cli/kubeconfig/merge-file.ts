@@ -4,7 +4,9 @@ import { mkdir, open, readFile, realpath, rename, rm } from "node:fs/promises";
 import { delimiter, dirname } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { UsageError } from "../exit-codes.ts";
+import { markedClusters } from "./mark.ts";
 import { mergeKubeconfig } from "./merge.ts";
+import { removeFromKubeconfig } from "./remove.ts";
 
 /** kubectl and kind hold the lock for as long as they take to write. */
 const LOCK_WAIT_MS = 5_000;
@@ -16,13 +18,32 @@ export function kubeconfigPath(variable: string | undefined, usual: string): str
   return paths.find((path) => existsSync(path)) ?? paths.at(-1) ?? usual;
 }
 
+/** All files that kubectl would read. */
+export function kubeconfigPaths(variable: string | undefined, usual: string): string[] {
+  const paths = (variable ?? "").split(delimiter).filter((path) => path !== "");
+  return paths.length === 0 ? [usual] : [...new Set(paths)];
+}
+
 /** Puts a cluster's kubeconfig into a file that others are in too; gives the name of its context. */
-export async function mergeIntoFile(path: string, added: string, signal: AbortSignal): Promise<string> {
+export async function mergeIntoFile(path: string, added: string, uid: string, signal: AbortSignal): Promise<string> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   await using _lock = await lock(path, signal);
-  const { text, context } = mergeKubeconfig(await readIfThere(path), added, path);
+  const { text, context } = mergeKubeconfig(await readIfThere(path), added, { name: path, uid });
   await replaceFile(path, text);
   return context;
+}
+
+/** Uids of the clusters that `mergeIntoFile` has put in. */
+export async function markedIn(path: string): Promise<Set<string>> {
+  return markedClusters(await readIfThere(path), path);
+}
+
+/** Takes out what `mergeIntoFile` has put in of a cluster; gives the names of its contexts. */
+export async function removeFromFile(path: string, uid: string, signal: AbortSignal): Promise<string[]> {
+  await using _lock = await lock(path, signal);
+  const { text, contexts } = removeFromKubeconfig(await readIfThere(path), { name: path, uid });
+  if (contexts.length > 0) await replaceFile(path, text);
+  return contexts;
 }
 
 /** Whole or not at all, readable by its owner alone. */
