@@ -13,9 +13,10 @@ export async function setUpNetwork(network: EngineNetwork): Promise<void> {
   await nft(masqueradeRules(network));
 }
 
-/** Of an engine that is gone: removes its bridges, those of its other networks too, and its masquerading. */
+/** Of an engine that is gone: removes its bridges, those of its other networks too, its masquerading, and what led to its clusters' APIs. */
 export async function tearDownNetwork(network: EngineNetwork): Promise<void> {
   await nft(deleteRules(network));
+  for (const table of await apiTables(network)) await nft(`delete table ip ${table}\n`);
   const [first, second] = network.range.split(".");
   for (const { ifname, linkinfo, addr_info: addresses } of await links()) {
     const own = addresses.some(({ local }) => local?.startsWith(`${first}.${second}.`));
@@ -40,6 +41,16 @@ export function masqueradeRules(network: EngineNetwork): string {
 function deleteRules({ bridge }: EngineNetwork): string {
   // Deleting needs the table to be there.
   return `table ip ${bridge}\ndelete table ip ${bridge}\n`;
+}
+
+/** Of API addresses in the range of the engine; they are named by their addresses. */
+async function apiTables({ range }: EngineNetwork): Promise<string[]> {
+  const [first, second] = range.split(".");
+  const tables = await runCommand("nft", ["list", "tables", "ip"], { timeoutMs: COMMAND_TIMEOUT_MS });
+  return tables
+    .split("\n")
+    .map((line) => line.replace(/^table ip /, ""))
+    .filter((name) => name.startsWith(`gantry-api-${first}.${second}.`));
 }
 
 interface Link {

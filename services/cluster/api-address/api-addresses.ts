@@ -79,7 +79,7 @@ export class ApiAddresses {
     for (const cluster of catalog.onHost(host)) this.#follow(cluster);
   }
 
-  /** Keeps what has become of a cluster; of one that is to go only what is there already, until its job removes it. */
+  /** Keeps what has become of a cluster. For one that is to go nothing new is begun: its job takes away what there is. */
   #follow(cluster: Cluster): void {
     const { host, catalog, observer } = this.#options;
     const { uid, name, deleteTime } = cluster.meta!;

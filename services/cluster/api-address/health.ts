@@ -5,18 +5,23 @@ export interface Health {
   state: Answer;
   /** Looks in a row that found it worse than `state`. */
   misses: number;
+  /** Looks in a row that were not answered at all. */
+  silent: number;
 }
 
 /** One look may have met a busy moment. */
 const MISSES_MAX = 2;
+/** A host that is out of breath makes servers late, too: what is under way with them is ended only when nothing comes any more. */
+const SILENT_MAX = 5;
 
 const RANK: Record<Answer, number> = { none: 0, alive: 1, ready: 2 };
 
 /** A server is better at once, and worse when two looks in a row have said so. Undefined: it was never looked at. */
 export function nextHealth(health: Health | undefined, answer: Answer): Health {
-  if (!health || RANK[answer] >= RANK[health.state]) return { state: answer, misses: 0 };
+  const silent = answer === "none" ? (health?.silent ?? 0) + 1 : 0;
+  if (!health || RANK[answer] >= RANK[health.state]) return { state: answer, misses: 0, silent };
   const misses = health.misses + 1;
-  return misses >= MISSES_MAX ? { state: answer, misses: 0 } : { ...health, misses };
+  return misses >= MISSES_MAX ? { state: answer, misses: 0, silent } : { state: health.state, misses, silent };
 }
 
 export interface Choice {
@@ -29,7 +34,11 @@ export function chooseServers(servers: readonly string[], health: ReadonlyMap<st
   const stateOf = (server: string): Answer => health.get(server)?.state ?? "none";
   for (const state of ["ready", "alive"] as const) {
     const chosen = servers.filter((server) => stateOf(server) === state);
-    if (chosen.length > 0) return { servers: chosen, dead: servers.filter((server) => stateOf(server) === "none") };
+    if (chosen.length > 0) return { servers: chosen, dead: servers.filter((server) => isDead(health.get(server))) };
   }
   return { servers: [...servers], dead: [] };
+}
+
+function isDead(health: Health | undefined): boolean {
+  return health !== undefined && health.state === "none" && health.silent >= SILENT_MAX;
 }

@@ -83,7 +83,7 @@ export class Spreader {
           failing = true;
         }
       }
-      await delay(this.#troubled ? INTERVAL_TROUBLED_MS : INTERVAL_MS, undefined, { signal }).catch(() => undefined);
+      await pause(this.#troubled ? INTERVAL_TROUBLED_MS : INTERVAL_MS, signal);
     }
   }
 
@@ -131,5 +131,14 @@ export class Spreader {
     const mine = this.#pass.then(work);
     this.#pass = mine.catch(() => undefined);
     return mine;
+  }
+}
+
+/** Shorter when it is to end. */
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await delay(ms, undefined, { signal });
+  } catch (error) {
+    if (!signal.aborted) throw error;
   }
 }

@@ -42,6 +42,21 @@ export class EtcdClient implements Disposable {
     }
   }
 
+  /** Where the others reach a member; with one member nobody has to agree. */
+  async moveTo(id: string, peerUrl: string, signal: AbortSignal): Promise<void> {
+    await this.#call("cluster/member/update", { ID: id, peerURLs: [peerUrl] }, signal);
+  }
+
+  /** All keys that begin so. */
+  async deleteKeys(prefix: string, signal: AbortSignal): Promise<void> {
+    const key = Buffer.from(prefix);
+    const end = Buffer.from(prefix);
+    // The first key that does not begin so any more.
+    end[end.length - 1]! += 1;
+    const range = { key: key.toString("base64"), range_end: end.toString("base64") };
+    await this.#call("kv/deleterange", range, signal);
+  }
+
   [Symbol.dispose](): void {
     this.#agent.destroy();
   }
@@ -56,7 +71,8 @@ export class EtcdClient implements Disposable {
         if (answer.statusCode === 200) return answer.body;
         throw refused(path, answer.body, answer.statusCode);
       } catch (error) {
-        if (error instanceof KubernetesError) throw unavailable("ETCD_UNAVAILABLE", `etcd at ${host} gives no answer`, error);
+        if (error instanceof KubernetesError)
+          throw unavailable("ETCD_UNAVAILABLE", `etcd at ${host} gives no answer`, error);
         // Nothing was sent: another member can do it as well.
         if (!(error instanceof NotConnected)) throw error;
         reasons.push(`${host}: ${error.message}`);

@@ -30,7 +30,11 @@ export async function connectEtcd(
 }
 
 /** Undefined where the container, or one of the files, is not there. */
-async function readCredentials(engine: Engine, container: string, signal: AbortSignal): Promise<Credentials | undefined> {
+async function readCredentials(
+  engine: Engine,
+  container: string,
+  signal: AbortSignal,
+): Promise<Credentials | undefined> {
   const read = async (path: string): Promise<string | undefined> =>
     (await readContainerFile(engine, container, path, { bytesMax: BYTES_MAX, signal }))?.toString("utf8");
   const [ca, certificate, key] = await Promise.all([read(FILES.ca), read(FILES.certificate), read(FILES.key)]);

@@ -26,7 +26,7 @@ interface Answered {
 /** `what` names the call: `GET /api/v1/nodes`. */
 export function kubernetesAnswerError(statusCode: number, what: string, body: string): KubernetesError {
   const { reason = "", message = "" } = statusOf(body);
-  const [code, ours] = classify(statusCode);
+  const [code, ours] = classify(statusCode === 500 && OF_ETCD.test(message) ? 503 : statusCode);
   const detail = message === "" ? `${what} was answered with ${statusCode}` : message;
   return new KubernetesError(code, ours, `Kubernetes API: ${clip(detail)}`, { statusCode, apiReason: reason });
 }
@@ -47,6 +47,9 @@ const MESSAGE_LENGTH_MAX = 512;
 function clip(text: string): string {
   return text.length > MESSAGE_LENGTH_MAX ? `${text.slice(0, MESSAGE_LENGTH_MAX)}…` : text;
 }
+
+/** etcd is between two leaders: the API says it as a fault of its own. */
+const OF_ETCD = /^etcdserver: (leader changed|no leader|request timed out|not healthy|server stopped)/;
 
 function classify(statusCode: number): [Code, string] {
   switch (statusCode) {

@@ -3,23 +3,24 @@ import { askServer, healthAgent } from "../api-address/ask-server.ts";
 import { controlPlanesOf } from "../clusters/control-planes.ts";
 import { containerNameOfNode } from "../clusters/names.ts";
 import type { ClusterContext } from "../jobs/context.ts";
+import { nodesOfJob } from "../jobs/nodes-of-job.ts";
 import { API_TIMEOUT_MS } from "./begin-control-plane.ts";
 import { aboutNode, needRunning } from "./node-trouble.ts";
 import { waitUntil } from "./wait-until.ts";
 
 const INTERVAL_MS = 100;
 
-/** Each of several control planes serves by itself: before that the cluster would not outlive the loss of one. */
+/** Each of several control planes (those that the job is about) serves by itself: before that the cluster would not outlive the loss of one. */
 export const waitControlPlanes: Step<ClusterContext> = {
   name: "wait-control-planes",
   timeoutMs: API_TIMEOUT_MS + 60_000,
   attempts: 3,
-  needed: ({ nodes }) => controlPlanesOf(nodes).length > 1,
+  needed: (ctx) => controlPlanesOf(ctx.nodes).length > 1 && controlPlanesOf(nodesOfJob(ctx)).length > 0,
   async do(ctx) {
     const agent = healthAgent();
     try {
       await Promise.all(
-        controlPlanesOf(ctx.nodes).map(async ({ meta, reservation }) => {
+        controlPlanesOf(nodesOfJob(ctx)).map(async ({ meta, reservation }) => {
           const container = containerNameOfNode(meta!.name);
           await aboutNode(ctx, container, () =>
             waitUntil({

@@ -49,3 +49,12 @@ export async function connectNetwork(
 ): Promise<void> {
   await engine.call("POST", `/networks/${encodeURIComponent(ref)}/connect`, { ...limits, body });
 }
+
+export async function disconnectNetwork(
+  engine: Engine,
+  ref: string,
+  body: { Container: string; Force?: boolean },
+  limits: Limits = {},
+): Promise<void> {
+  await engine.call("POST", `/networks/${encodeURIComponent(ref)}/disconnect`, { ...limits, body });
+}
