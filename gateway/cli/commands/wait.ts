@@ -8,6 +8,9 @@ import { suggestion } from "../suggest.ts";
 import { parseInstances, parseTargets, type Target } from "../targets.ts";
 import { watchNames } from "./watch-names.ts";
 
+/** For the connection and the first answer. */
+const FIRST_LOOK_MS = 30_000;
+
 export function register(program: Command, cli: Cli): void {
   program
     .command("wait")
@@ -85,17 +88,29 @@ export function parseCondition(text: string, states: readonly string[]): Conditi
 
 async function waitFor(cli: Cli, target: Target, text: string): Promise<void> {
   const met = parseCondition(text, target.kind.states);
-  const timeout = AbortSignal.timeout(cli.operationTimeoutMs);
-  const signal = AbortSignal.any([timeout, cli.signal]);
-  let last = "";
-  for await (const bytes of watchNames(cli.connection, target.kind, target.name, signal)) {
-    const value = bytes === undefined ? undefined : toJson(target.kind, target.kind.message.decode(bytes));
-    if (met(value)) return;
-    // What is not there will not get into a state.
-    if (value === undefined) throw notFound(target.name);
-    last = stateOf(value);
+  const timeoutMs = cli.operationTimeoutMs;
+  const late = new AbortController();
+  const signal = AbortSignal.any([late.signal, cli.signal]);
+  // The time that was asked for begins with the first look: the state is known then, however short it is.
+  let timer = setTimeout(() => late.abort(), Math.max(timeoutMs, FIRST_LOOK_MS));
+  let last: string | undefined;
+  try {
+    for await (const bytes of watchNames(cli.connection, target.kind, target.name, signal)) {
+      const value = bytes === undefined ? undefined : toJson(target.kind, target.kind.message.decode(bytes));
+      if (met(value)) return;
+      // What is not there will not get into a state.
+      if (value === undefined) throw notFound(target.name);
+      if (last === undefined) {
+        clearTimeout(timer);
+        timer = setTimeout(() => late.abort(), timeoutMs);
+      }
+      last = stateOf(value);
+    }
+  } finally {
+    clearTimeout(timer);
   }
   cli.signal.throwIfAborted();
+  if (last === undefined) throw deadlineExceeded(`nothing was heard of ${target.name}`);
   const now = last === "" ? "" : `: it is ${last}`;
-  throw deadlineExceeded(`${target.name} did not get to ${text} within ${cli.operationTimeoutMs / 1000} s${now}`);
+  throw deadlineExceeded(`${target.name} did not get to ${text} within ${timeoutMs / 1000} s${now}`);
 }

@@ -13,6 +13,7 @@ export async function* watchNames(
   const stream = await connection.watch(service, request);
   const cancel = () => stream.cancel();
   signal.addEventListener("abort", cancel);
+  if (signal.aborted) cancel();
   let present = false;
   try {
     for await (const batch of stream as AsyncIterable<WatchResponse>) {
