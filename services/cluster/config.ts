@@ -11,6 +11,8 @@ export interface ClusterConfig extends ProcessConfig {
   engineSocket: string;
   /** gRPC address. */
   listen: string;
+  /** gRPC address by which other hosts reach this process; empty: the one it listens on. */
+  endpoint: string;
   /** Node image of clusters that name none. */
   nodeImage: string;
   /** Where clusters' own networks get their subnets. */
@@ -40,6 +42,7 @@ export function readClusterConfig(c: ConfigReader): ClusterConfig {
     redisUrl: c.string("GANTRY_REDIS_URL", REQUIRED, "Redis, as redis://host:port or unix:///path"),
     engineSocket: c.path("GANTRY_ENGINE_SOCKET", "/var/run/docker.sock", "Unix socket of the container engine"),
     listen: c.hostPort("GANTRY_LISTEN", "127.0.0.1:9612", "gRPC address"),
+    endpoint: c.hostPort("GANTRY_ENDPOINT", "", "gRPC address by which other hosts reach this process"),
     nodeImage: nodeImage(c),
     subnets: clusterSubnets(c),
     computeAddress: computeAddress(c),

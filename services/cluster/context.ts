@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import type { Operations } from "../common/jobs/api.ts";
 import type { Mutex } from "../common/rpc/handlers/mutex.ts";
+import type { Peers } from "../common/streams/peers.ts";
 import type { StoreHandle } from "../common/store/store.ts";
 import type { ObservationSource } from "../common/watch/observations.ts";
 import type { ClusterCatalog } from "./clusters/catalog.ts";
@@ -18,6 +19,8 @@ export interface ClusterServiceContext {
   readonly catalog: ClusterCatalog;
   /** Projects belong to compute. */
   readonly projects: Projects;
+  /** Cluster services of other hosts, which open those hosts' engines. */
+  readonly peers: Peers;
   readonly images: NodeImages;
   /** This process's host: handlers read what is observed there. */
   readonly tools: HostTools;

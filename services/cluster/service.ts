@@ -11,8 +11,10 @@ import type { MainContext, Running } from "../common/lifecycle/run-main.ts";
 import { loadTls } from "../common/realm/tls.ts";
 import { connectRedis } from "../common/redis/connect.ts";
 import { Mutex } from "../common/rpc/handlers/mutex.ts";
+import { Whereabouts } from "../common/redis/whereabouts.ts";
 import { createGrpcServer } from "../common/rpc/server.ts";
 import { openStore } from "../common/store/store.ts";
+import { Peers } from "../common/streams/peers.ts";
 import { ObservationHub } from "../common/watch/observations.ts";
 import { ApiAddresses } from "./api-address/api-addresses.ts";
 import { ClusterCatalog } from "./clusters/catalog.ts";
@@ -48,6 +50,13 @@ export async function createClusterService(main: MainContext<ClusterConfig>): Pr
   await catalog.start(store, missed);
 
   const queueRedis = connectRedis(redisUrl);
+  const away = (error: unknown): void => log.warn({ err: error }, "could not tell where this process answers");
+  const whereabouts = new Whereabouts({ redis: queueRedis, prefix: store.prefix, host, onError: away });
+  const peers = new Peers({
+    service: "cluster",
+    find: (of) => whereabouts.find(of),
+    credentials: () => tls.channelCredentials(),
+  });
   const projects = new Projects({ address: config.computeAddress, credentials: tls.channelCredentials() });
   const observations = new ObservationHub();
   const slots = new EngineSlots(config.engineConcurrency);
@@ -93,6 +102,7 @@ export async function createClusterService(main: MainContext<ClusterConfig>): Pr
     operations,
     catalog,
     projects,
+    peers,
     images,
     tools,
     hostWorks: (of) => isWorkedOn(queueRedis, store, of),
@@ -118,6 +128,7 @@ export async function createClusterService(main: MainContext<ClusterConfig>): Pr
     signal,
     limits: config.rpcLimits,
   });
+  whereabouts.announce(config.endpoint || server.address);
   server.setHealth("SERVING");
   clusters.start();
   apiAddresses.start();
@@ -129,9 +140,18 @@ export async function createClusterService(main: MainContext<ClusterConfig>): Pr
     },
     async destroy() {
       server.close();
-      await Promise.allSettled([worker.close(), reconciler.idle(), operations.close(), observing, observed.close(), apiAddresses.close()]);
+      await Promise.allSettled([
+        worker.close(),
+        reconciler.idle(),
+        operations.close(),
+        observing,
+        observed.close(),
+        apiAddresses.close(),
+      ]);
       kubernetes.close();
       projects.close();
+      whereabouts.close();
+      peers.close();
       catalog.close();
       queueRedis.disconnect();
       engine.close();

@@ -1,5 +1,5 @@
 import { NodeRole } from "../../../proto/gen/gantry/cluster/v1/node.ts";
-import { formatEngineName } from "../../common/names/engine-names.ts";
+import { DEFAULT_PROJECT, formatEngineName } from "../../common/names/engine-names.ts";
 
 export const CLUSTER = "projects/{project}/clusters/{cluster}";
 export const NODE = "projects/{project}/clusters/{cluster}/nodes/{node}";
@@ -9,6 +9,13 @@ export const CLUSTER_SNAPSHOT = "projects/{project}/clusterSnapshots/{snapshot}"
 export function engineNameOfCluster(clusterName: string): string {
   const [, project = "", , id = ""] = clusterName.split("/");
   return formatEngineName(project, id);
+}
+
+/** The cluster that is called so on the engine, as `engineNameOfCluster` has it. */
+export function clusterNameOf(engineName: string): string {
+  const dot = engineName.indexOf(".");
+  const project = dot === -1 ? DEFAULT_PROJECT : engineName.slice(0, dot);
+  return `projects/${project}/clusters/${engineName.slice(dot + 1)}`;
 }
 
 /** Container of a node, and its name in Kubernetes unless reserved otherwise: `dev-worker`, `<project>.dev-worker`. */

@@ -1,8 +1,12 @@
 import { ClusterState } from "../../../proto/gen/gantry/cluster/v1/cluster.ts";
 import { NodeRole } from "../../../proto/gen/gantry/cluster/v1/node.ts";
-import type { GetKubeconfigRequest, GetKubeconfigResponse } from "../../../proto/gen/gantry/cluster/v1/service.ts";
+import {
+  ClusterServiceService,
+  type GetKubeconfigRequest,
+  type GetKubeconfigResponse,
+} from "../../../proto/gen/gantry/cluster/v1/service.ts";
 import { readContainerFile } from "../../common/engine/api/read-file.ts";
-import { failedPrecondition, unavailable } from "../../common/errors/errors.ts";
+import { failedPrecondition } from "../../common/errors/errors.ts";
 import { onName } from "../../common/rpc/handlers/access.ts";
 import { unary } from "../../common/rpc/wrappers.ts";
 import { clientKubeconfig } from "../clusters/kubeconfig.ts";
@@ -25,14 +29,13 @@ const STATES = [
 export function getKubeconfig(service: ClusterServiceContext) {
   return unary<GetKubeconfigRequest, GetKubeconfigResponse>({
     access: ({ name }) => onName(CLUSTER, name, "editor"),
-    async handler({ name, internal }, call) {
-      const { store, tools } = service;
+    async handler(request, call) {
+      const { name, internal } = request;
+      const { store, tools, peers } = service;
       const cluster = await store.need(clusterKind, name);
       needState(cluster, "kubeconfig", STATES, "made");
       const { host } = cluster.meta!;
-      if (host !== tools.host) {
-        throw unavailable("OTHER_HOST", `the keys of ${name} are on host ${host}: ask the cluster service there`);
-      }
+      if (host !== tools.host) return peers.one(host, call, ClusterServiceService.getKubeconfig, [request]);
       const { endpoint = "", internalEndpoint = "" } = cluster.status ?? {};
       const server = internal ? internalEndpoint : endpoint;
       if (server === "") {

@@ -2,6 +2,8 @@ import { type ClusterServiceServer, ClusterServiceService } from "../../../proto
 import type { ClusterServiceContext } from "../context.ts";
 import { createCluster } from "./create-cluster.ts";
 import { deleteCluster } from "./delete-cluster.ts";
+import { execNode } from "./exec-node.ts";
+import { exportLogs } from "./export-logs.ts";
 import { getClusterSnapshot } from "./get-cluster-snapshot.ts";
 import { getCluster } from "./get-cluster.ts";
 import { getKubeconfig } from "./get-kubeconfig.ts";
@@ -9,6 +11,7 @@ import { getNode } from "./get-node.ts";
 import { listClusterSnapshots } from "./list-cluster-snapshots.ts";
 import { listClusters } from "./list-clusters.ts";
 import { listNodes } from "./list-nodes.ts";
+import { loadImage } from "./load-image.ts";
 import { pauseCluster } from "./pause-cluster.ts";
 import { resumeCluster } from "./resume-cluster.ts";
 import { startCluster } from "./start-cluster.ts";
@@ -36,6 +39,9 @@ export function clusterHandlers(ctx: ClusterServiceContext) {
     getClusterSnapshot: getClusterSnapshot(ctx),
     listClusterSnapshots: listClusterSnapshots(ctx),
     getKubeconfig: getKubeconfig(ctx),
+    loadImage: loadImage(ctx),
+    exportLogs: exportLogs(ctx),
+    execNode: execNode(ctx),
     watch: watch(ctx),
   };
   const built = Object.entries(ClusterServiceService).filter(([method]) => Object.hasOwn(handlers, method));

@@ -9,6 +9,7 @@ import { isEngineNotFound } from "../engine/errors.ts";
 import { deadlineExceeded, failedPrecondition, internal } from "../errors/errors.ts";
 import { killSession } from "./kill-session.ts";
 import { readBeginning } from "./start-message.ts";
+import { written } from "./written.ts";
 
 export interface ExecOptions {
   container: string;
@@ -131,8 +132,8 @@ async function feed(
       if (options.tty) await resize(engine, id, part.size, done);
     } else if (part.type === "end") {
       endInput(socket, options);
-    } else if (!socket.writableEnded && !socket.write(part.data)) {
-      await drained(socket);
+    } else if (!socket.writableEnded) {
+      await written(socket, part.data);
     }
   }
   endInput(socket, options);
@@ -156,20 +157,6 @@ async function resize(engine: Engine, id: string, size: TerminalSize, done: Abor
     const { Running } = await inspectExec(engine, id, { signal: done });
     if (Running) throw error;
   }
-}
-
-/** Resolves when the connection takes more, or takes nothing any more. */
-function drained(socket: Socket): Promise<void> {
-  return new Promise((resolve) => {
-    const settle = (): void => {
-      socket.off("drain", settle);
-      socket.off("close", settle);
-      resolve();
-    };
-    socket.on("drain", settle);
-    socket.on("close", settle);
-    if (socket.destroyed) settle();
-  });
 }
 
 /**

@@ -1,7 +1,9 @@
+import type { IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
 import type Docker from "dockerode";
 import { EngineError, isEngineNotFound } from "../errors.ts";
 import type { CallOptions, Engine } from "../engine.ts";
+import { compareVersions } from "../api-version.ts";
 import { jsonLines } from "../json-lines.ts";
 import { status as Code } from "@grpc/grpc-js";
 
@@ -86,6 +88,21 @@ export async function importImage(
   const at = ref.lastIndexOf(":");
   const query = { fromSrc: "-", repo: ref.slice(0, at), tag: ref.slice(at + 1), changes };
   await engine.call("POST", "/images/create", { ...limits, query, upload: archive });
+}
+
+/** From here on an engine may keep an image of several platforms, and saves the one it is told. */
+const PLATFORM_API = "1.48";
+
+/** An archive of images (with the names they are asked for by) as `docker save` writes it, of one platform. */
+export async function saveImages(
+  engine: Engine,
+  names: string[],
+  platform: { os: string; architecture: string; variant?: string },
+  limits: Limits = {},
+): Promise<IncomingMessage> {
+  const { api } = await engine.version();
+  const which = compareVersions(api, PLATFORM_API) < 0 ? {} : { platform: JSON.stringify(platform) };
+  return engine.stream("GET", "/images/get", { ...limits, query: { names, ...which } });
 }
 
 /** Takes the name away, and with the last name the image. False when it was not there. */
