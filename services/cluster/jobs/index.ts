@@ -1,5 +1,6 @@
 import type { Job } from "../../common/jobs/api.ts";
 import type { HostTools } from "../host-tools.ts";
+import { adoptClusterJob } from "./adopt-cluster.ts";
 import { createClusterJob } from "./create-cluster.ts";
 import { deleteClusterJob } from "./delete-cluster.ts";
 import { pauseClusterJob } from "./pause-cluster.ts";
@@ -9,7 +10,15 @@ import { stopClusterJob } from "./stop-cluster.ts";
 
 /** Every job that a host's queue may hold. */
 export function clusterJobs(tools: HostTools): Job[] {
-  const jobs = [createClusterJob, deleteClusterJob, startClusterJob, stopClusterJob, pauseClusterJob, resumeClusterJob];
+  const jobs = [
+    createClusterJob,
+    adoptClusterJob,
+    deleteClusterJob,
+    startClusterJob,
+    stopClusterJob,
+    pauseClusterJob,
+    resumeClusterJob,
+  ];
   // The runner hands each job the context that the job itself made.
   return jobs.map((job) => job(tools) as unknown as Job);
 }

@@ -1,7 +1,11 @@
 import { listContainers, removeContainer } from "../../common/engine/api/containers.ts";
 import { listVolumes, removeVolume } from "../../common/engine/api/volumes.ts";
 import type { Engine } from "../../common/engine/engine.ts";
-import { KIND_NODE, LABEL_KIND, LABEL_UID } from "../../common/engine/labels.ts";
+import type { Node } from "../../../proto/gen/gantry/cluster/v1/node.ts";
+import { LABEL_UID } from "../../common/engine/labels.ts";
+import { clusterOfNode, engineNameOfCluster } from "../clusters/names.ts";
+import { LABEL_KIND_CLUSTER } from "./container-options.ts";
+import { isContainerOf } from "./own-container.ts";
 
 export interface FoundContainer {
   id: string;
@@ -12,28 +16,28 @@ export interface FoundContainer {
   uid: string;
 }
 
-/** The containers of nodes, by their uids. Found by label: no table of ours can disagree with the engine. */
+/** The containers of nodes of one cluster. Found by label: no table of ours can disagree with the engine. */
 export async function findNodeContainers(
   engine: Engine,
-  uids: ReadonlySet<string>,
+  nodes: readonly Node[],
   signal: AbortSignal,
 ): Promise<FoundContainer[]> {
-  const containers = await listContainers(engine, { label: [`${LABEL_KIND}=${KIND_NODE}`] }, { signal });
+  const [first] = nodes;
+  if (!first) return [];
+  const engineName = engineNameOfCluster(clusterOfNode(first.meta!.name));
+  const containers = await listContainers(engine, { label: [`${LABEL_KIND_CLUSTER}=${engineName}`] }, { signal });
   return containers.flatMap(({ Id: id, Names, State: state, Labels }) => {
-    const uid = Labels[LABEL_UID] ?? "";
-    return uids.has(uid) ? [{ id, name: (Names[0] ?? "").slice(1), state, uid }] : [];
+    const node = nodes.find((each) => isContainerOf(each, id, Labels));
+    return node ? [{ id, name: (Names[0] ?? "").slice(1), state, uid: node.meta!.uid }] : [];
   });
 }
 
 /** Containers and volumes of nodes. What is gone already is no fault. */
-export async function removeNodeContainers(
-  engine: Engine,
-  uids: ReadonlySet<string>,
-  signal: AbortSignal,
-): Promise<void> {
-  const found = await findNodeContainers(engine, uids, signal);
+export async function removeNodeContainers(engine: Engine, nodes: readonly Node[], signal: AbortSignal): Promise<void> {
+  const found = await findNodeContainers(engine, nodes, signal);
   await Promise.all(found.map(({ id }) => removeContainer(engine, id, { signal })));
   // An anonymous volume goes with its container, unless the engine was killed between the two.
+  const uids = new Set(nodes.map(({ meta }) => meta!.uid));
   const volumes = (await listVolumes(engine, { signal })).filter(({ Labels }) => uids.has(Labels?.[LABEL_UID] ?? ""));
   await Promise.all(volumes.map(({ Name }) => removeVolume(engine, Name, { signal })));
 }

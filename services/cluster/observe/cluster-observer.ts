@@ -2,7 +2,7 @@ import { status as Code } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import { type Cluster, ClusterStatus } from "../../../proto/gen/gantry/cluster/v1/cluster.ts";
 import { type Node, NodeStatus } from "../../../proto/gen/gantry/cluster/v1/node.ts";
-import { identityOf, KIND_NODE } from "../../common/engine/labels.ts";
+import { identityOf } from "../../common/engine/labels.ts";
 import type { EngineChange } from "../../common/engine/observer/changes.ts";
 import type { EngineObserver } from "../../common/engine/observer/observer.ts";
 import { REFINE_DELAY_MS, Refiner } from "../../common/engine/observer/refiner.ts";
@@ -12,6 +12,7 @@ import { ContainersByUid } from "../../common/observe/containers-by-uid.ts";
 import type { Store } from "../../common/store/api.ts";
 import type { ClusterCatalog } from "../clusters/catalog.ts";
 import { clusterOfNode } from "../clusters/names.ts";
+import { clusterOfContainer } from "../nodes/own-container.ts";
 import { clusterKind, nodeKind } from "../kinds.ts";
 import type { ApiState } from "../kubernetes/observations/cluster-observations.ts";
 import type { KubernetesObserver } from "../kubernetes/observations/kubernetes-observer.ts";
@@ -87,12 +88,12 @@ export class ClusterObserver {
 
   #onEngine(change: EngineChange): void {
     if (change.kind !== "container") return;
-    const identity = identityOf(change.type === "put" ? change.object.labels : change.previous.labels);
-    if (identity?.kind !== KIND_NODE) return;
+    const cluster = clusterOfContainer(change.type === "put" ? change.object.labels : change.previous.labels);
+    if (cluster === undefined) return;
     if (change.type === "put") this.#containers.put(change.object);
     else this.#containers.delete(change.previous);
     // What an event alone told is completed in a moment.
-    if (change.type === "delete" || change.object.detailed) this.#checks.request(clusterOfNode(identity.name));
+    if (change.type === "delete" || change.object.detailed) this.#checks.request(cluster);
   }
 
   async #check(name: string): Promise<void> {
@@ -130,7 +131,14 @@ export class ClusterObserver {
   }
 
   #containerOf({ meta, status }: Node): ContainerState | undefined {
-    return this.#containers.find(meta!.uid, status?.containerId ?? "");
+    const id = status?.containerId ?? "";
+    return this.#containers.find(meta!.uid, id) ?? this.#adopted(id);
+  }
+
+  /** One that kind made has no uid of ours: it is told by its id. */
+  #adopted(id: string): ContainerState | undefined {
+    const container = this.#options.observer.get("container", id);
+    return container && !identityOf(container.labels) ? container : undefined;
   }
 
   async #writeNode(

@@ -63,7 +63,8 @@ export function settledClusterStatus(
     state: stateOf(before, staying, api),
     kubernetesVersion: api.version || before.kubernetesVersion,
     imageId: controlPlanes[0]?.status?.imageId || before.imageId,
-    network: networkNameOf(cluster.meta!.name),
+    // What kind made stays in kind's network.
+    network: before.adopted ? before.network : networkNameOf(cluster.meta!.name),
     nodeCount: staying.length,
     readyNodeCount: having(staying, NodeState.NODE_STATE_READY).length,
     controlPlaneCount: controlPlanes.length,

@@ -1,10 +1,11 @@
 import type { Logger } from "pino";
 import type { Cluster } from "../../../proto/gen/gantry/cluster/v1/cluster.ts";
+import type { Node } from "../../../proto/gen/gantry/cluster/v1/node.ts";
 import { ClusterJob } from "../../../proto/gen/gantry/cluster/v1/job.ts";
 import { listContainers } from "../../common/engine/api/containers.ts";
 import { findNetwork } from "../../common/engine/api/networks.ts";
-import { identityOf, KIND_CLUSTER_NETWORK, KIND_NODE, LABEL_KIND, LABEL_UID } from "../../common/engine/labels.ts";
 import type { EngineChange } from "../../common/engine/observer/changes.ts";
+import { containerFromList, networkFromInspect } from "../../common/engine/state.ts";
 import { GantryError, operationInProgress } from "../../common/errors/errors.ts";
 import type { Operations } from "../../common/jobs/api.ts";
 import { projectOf } from "../../common/names/resource-names.ts";
@@ -12,10 +13,13 @@ import { Backoff } from "../../common/observe/backoff.ts";
 import { ReconcileLoop } from "../../common/observe/reconcile-loop.ts";
 import type { StoreHandle } from "../../common/store/store.ts";
 import { markDeleted } from "../clusters/mark-deleted.ts";
-import { clusterOfNode, networkNameOf } from "../clusters/names.ts";
+import { engineNameOfCluster } from "../clusters/names.ts";
 import type { HostTools } from "../host-tools.ts";
 import { nodesOf } from "../jobs/context.ts";
 import { clusterKind } from "../kinds.ts";
+import { LABEL_KIND_CLUSTER } from "../nodes/container-options.ts";
+import { clusterOfContainer } from "../nodes/own-container.ts";
+import { clusterSight, networkOf } from "./cluster-sight.ts";
 import { type ClusterSight, type Correction, difference } from "./difference.ts";
 
 export interface ReconcilerOptions {
@@ -82,8 +86,8 @@ export class Reconciler {
 
   #onEngine(change: EngineChange): void {
     if (change.kind !== "container") return;
-    const identity = identityOf(change.type === "put" ? change.object.labels : change.previous.labels);
-    if (identity?.kind === KIND_NODE) this.#loop.later(clusterOfNode(identity.name), SETTLE_MS);
+    const cluster = clusterOfContainer(change.type === "put" ? change.object.labels : change.previous.labels);
+    if (cluster !== undefined) this.#loop.later(cluster, SETTLE_MS);
   }
 
   async #compare(name: string): Promise<void> {
@@ -97,15 +101,10 @@ export class Reconciler {
   }
 
   /** As the engine's observer has it in memory. */
-  #remembered({ meta }: Cluster): ClusterSight {
-    const { observer } = this.#options.tools;
-    const containers = new Map<string, string>();
-    for (const { labels, state } of observer.all("container")) {
-      const identity = identityOf(labels);
-      if (identity?.kind === KIND_NODE) containers.set(identity.uid, state);
-    }
-    const network = observer.all("network").some(({ labels }) => isNetworkOf(labels, meta!.uid));
-    return { containers, network };
+  #remembered(cluster: Cluster): ClusterSight {
+    const { observer, catalog } = this.#options.tools;
+    const all = { containers: observer.all("container"), networks: observer.all("network") };
+    return clusterSight(cluster, catalog.nodes.of(cluster.meta!.name), all);
   }
 
   /** Looks once more, at records and engine themselves: what is in memory may be a moment old. */
@@ -113,8 +112,9 @@ export class Reconciler {
     const { store, log } = this.#options;
     const cluster = await store.get(clusterKind, name);
     if (!cluster?.meta) return;
-    const sight = await this.#look(cluster);
-    const correction = difference(cluster, await nodesOf(store, name), sight);
+    const nodes = await nodesOf(store, name);
+    const sight = await this.#look(cluster, nodes);
+    const correction = difference(cluster, nodes, sight);
     if (correction === undefined) return;
     this.#backoff.tried(cluster.meta.uid, performance.now());
     try {
@@ -125,15 +125,18 @@ export class Reconciler {
     }
   }
 
-  async #look({ meta }: Cluster): Promise<ClusterSight> {
+  async #look(cluster: Cluster, nodes: readonly Node[]): Promise<ClusterSight> {
     const { engine } = this.#options.tools;
     const limits = { timeoutMs: ENGINE_TIMEOUT_MS };
-    const [found, network] = await Promise.all([
-      listContainers(engine, { label: [`${LABEL_KIND}=${KIND_NODE}`] }, limits),
-      findNetwork(engine, networkNameOf(meta!.name), limits),
+    const label = [`${LABEL_KIND_CLUSTER}=${engineNameOfCluster(cluster.meta!.name)}`];
+    const [containers, network] = await Promise.all([
+      listContainers(engine, { label }, limits),
+      findNetwork(engine, networkOf(cluster), limits),
     ]);
-    const containers = new Map(found.map(({ Labels: labels, State: state }) => [labels[LABEL_UID] ?? "", state]));
-    return { containers, network: network !== undefined && isNetworkOf(network.Labels ?? {}, meta!.uid) };
+    return clusterSight(cluster, nodes, {
+      containers: containers.map((each) => containerFromList(each)),
+      networks: network ? [networkFromInspect(network)] : [],
+    });
   }
 
   async #submit(seen: Cluster, correction: Correction): Promise<void> {
@@ -159,11 +162,6 @@ export class Reconciler {
       },
     });
   }
-}
-
-function isNetworkOf(labels: Readonly<Record<string, string>>, uid: string): boolean {
-  const identity = identityOf(labels);
-  return identity?.kind === KIND_CLUSTER_NETWORK && identity.uid === uid;
 }
 
 function changedMeanwhile(name: string): Error {

@@ -58,6 +58,7 @@ export function submitVerb(
       const cluster = await tx.need(clusterKind, name);
       checkEtag(name, etag, cluster.meta!.etag);
       if (cluster.meta!.deleteTime) throw beingDeleted(name);
+      if (!VERBS_OF_ADOPTED.has(verb)) needOwn(cluster, verb);
       // Of what verbs change only: a spec may be larger than what a job is told.
       const { power, image } = cluster.spec!;
       parameters.previous = ClusterSpec.fromPartial({ power, image });
@@ -66,6 +67,16 @@ export function submitVerb(
       return cluster;
     },
   });
+}
+
+/** What needs nothing of a cluster but its containers as they are. */
+const VERBS_OF_ADOPTED: ReadonlySet<string> = new Set(["start", "stop", "pause", "resume"]);
+
+/** FAILED_PRECONDITION ADOPTED for a cluster that kind made: its network, addresses and node configuration are not Gantry's. */
+export function needOwn({ meta, status }: Cluster, verb: string): void {
+  if (!status?.adopted) return;
+  const text = `${meta!.name} was made by kind and taken over: ${verb} needs a cluster of Gantry's own making`;
+  throw failedPrecondition("ADOPTED", text, { name: meta!.name });
 }
 
 const LABEL_OF_STATE = new Map<number, string>(

@@ -1,5 +1,6 @@
 import { type ClusterServiceServer, ClusterServiceService } from "../../../proto/gen/gantry/cluster/v1/service.ts";
 import type { ClusterServiceContext } from "../context.ts";
+import { adoptCluster } from "./adopt-cluster.ts";
 import { createCluster } from "./create-cluster.ts";
 import { deleteCluster } from "./delete-cluster.ts";
 import { execNode } from "./exec-node.ts";
@@ -26,6 +27,7 @@ type Handlers = { [K in keyof ClusterServiceServer as string extends K ? never :
 export function clusterHandlers(ctx: ClusterServiceContext) {
   const handlers: Partial<Handlers> = {
     createCluster: createCluster(ctx),
+    adoptCluster: adoptCluster(ctx),
     getCluster: getCluster(ctx),
     listClusters: listClusters(ctx),
     updateCluster: updateCluster(ctx),

@@ -43,8 +43,7 @@ export const createNodes: Step<ClusterContext> = {
 };
 
 export async function removeNodesOfJob(ctx: ClusterContext): Promise<void> {
-  const uids = new Set(nodesOfJob(ctx).map(({ meta }) => meta!.uid));
-  await removeNodeContainers(ctx.tools.engine, uids, ctx.signal);
+  await removeNodeContainers(ctx.tools.engine, nodesOfJob(ctx), ctx.signal);
 }
 
 /** Makes the container of a node and puts everything into it; its kubelet begins by itself on control planes alone. */

@@ -10,8 +10,7 @@ export const removeNodes: Step<ClusterContext> = {
   attempts: 10,
   async do(ctx) {
     ctx.progress(-1, "removing the nodes");
-    const uids = new Set(ctx.nodes.map(({ meta }) => meta!.uid));
-    await removeNodeContainers(ctx.tools.engine, uids, ctx.signal);
+    await removeNodeContainers(ctx.tools.engine, ctx.nodes, ctx.signal);
     ctx.tools.kubernetes.forget(ctx.uid);
   },
 };

@@ -29,5 +29,5 @@ export async function stopNode(
 }
 
 export function containersOf({ tools, nodes, signal }: ClusterContext): Promise<FoundContainer[]> {
-  return findNodeContainers(tools.engine, new Set(nodes.map(({ meta }) => meta!.uid)), signal);
+  return findNodeContainers(tools.engine, nodes, signal);
 }
