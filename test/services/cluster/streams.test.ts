@@ -80,6 +80,15 @@ test("images of the engine reach every node at once, and run there", async () =>
   await runPod(await clusters.api("dev"), pod, 60_000);
 });
 
+test("an id is no name that a node could know an image by", async () => {
+  const id = (await tools.docker("image", "inspect", "--format={{.Id}}", BUSYBOX)).trim();
+  for (const image of [id, id.slice("sha256:".length, -20)]) {
+    const error = await failure(loadImage(clusters, { name: clusters.name("dev"), images: [image] }));
+    assert.equal(error.code, Code.INVALID_ARGUMENT);
+    assert.match(error.message, /is an id: nodes know images by their tags/);
+  }
+});
+
 test("an archive reaches the nodes that are named, no others", async () => {
   await tools.docker("tag", BUSYBOX, "example.test/archived:1");
   const path = tools.path("archived.tar");
@@ -101,10 +110,10 @@ const refused: [string, Parameters<typeof loadImage>[1], Uint8Array[], Code, Reg
   ],
   [
     "bad names and nodes",
-    { images: ["A B"], nodes: ["none"] },
+    { images: ["A B", "a@sha256:".padEnd(73, "0")], nodes: ["none"] },
     [],
     Code.INVALID_ARGUMENT,
-    /start\.images\[0\].*start\.nodes\[0\]/s,
+    /start\.images\[0\].*start\.images\[1\]: names a digest.*start\.nodes\[0\]/s,
   ],
   ["neither image nor archive", {}, [], Code.INVALID_ARGUMENT, /^data: is empty/],
   ["what is no archive", {}, [randomBytes(PART_BYTES)], Code.INVALID_ARGUMENT, /^data: is no archive of images/],

@@ -1,7 +1,7 @@
 import { status as Code } from "@grpc/grpc-js";
 import { findImage, saveImages } from "../../../common/engine/api/images.ts";
 import type { Engine } from "../../../common/engine/engine.ts";
-import { GantryError } from "../../../common/errors/errors.ts";
+import { GantryError, invalidArgument } from "../../../common/errors/errors.ts";
 
 export interface HostImages {
   /** As they were asked for. */
@@ -28,6 +28,10 @@ export async function findHostImages(
       missing.push(reference);
       continue;
     }
+    if (isIdOf(reference, image.Id)) {
+      const description = `${reference} is an id: nodes know images by their tags, name one`;
+      throw invalidArgument([{ field: "start.images", description }]);
+    }
     const { Os: os, Architecture: architecture, Variant: variant } = image;
     const platform = { os, architecture, ...(variant ? { variant } : {}) };
     const key = JSON.stringify(platform);
@@ -41,6 +45,11 @@ export async function findHostImages(
     reason: "IMAGE_NOT_FOUND",
     metadata: { host, images: missing.join(",") },
   });
+}
+
+/** The engine finds images by the beginning of their id too. */
+function isIdOf(reference: string, id: string): boolean {
+  return id.replace("sha256:", "").startsWith(reference.replace("sha256:", ""));
 }
 
 /** An archive as `docker save` writes it. Not read faster than taken. */

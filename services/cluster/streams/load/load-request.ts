@@ -20,7 +20,10 @@ export function checkLoadStart({ nodes: ids, images }: LoadImageStart, nodes: re
   const found = new Violations();
   found.check(images.length <= IMAGES_MAX, "start.images", `has ${images.length} entries; at most ${IMAGES_MAX}`);
   for (const [i, image] of images.slice(0, IMAGES_MAX).entries()) {
-    found.check(isImageReference(image), `start.images[${i}]`, "is not an image reference");
+    const field = `start.images[${i}]`;
+    if (!found.check(isImageReference(image), field, "is not an image reference")) continue;
+    // An archive carries tags alone: nodes would have the image and not know it by what it was asked for.
+    found.check(!image.includes("@"), field, "names a digest: name a tag");
   }
   const known = new Set(nodes.map(({ meta }) => idOf(meta!.name)));
   for (const [i, id] of ids.entries()) {
