@@ -13,6 +13,7 @@ export function describeFirstSteps(options: StartOptions, { gateway, engineIsPri
     "  npx gantry add instance web          a small machine with its own Docker engine",
     "  npx gantry get instances",
     "  npx gantry exec web -- docker info",
+    "  npx gantry add cluster dev           Kubernetes (no registry answers? npm run node-image, once)",
     "  npx gantry mirror default            every change, live",
     "",
     engineIsPrivate

@@ -5,6 +5,7 @@ import { Engine } from "../../services/common/engine/engine.ts";
 import { chooseEngine } from "./engine/choose-engine.ts";
 import { enginePaths } from "./engine/paths.ts";
 import { ensureImage } from "./images/ensure-image.ts";
+import { LOCAL_NODE_IMAGE } from "./images/local-node-image.ts";
 import { node1202Image } from "./images/recipes.ts";
 import { readOptions, type StartOptions } from "./options.ts";
 import { isRunning } from "./run-lock.ts";
@@ -19,7 +20,6 @@ A registry's kindest/node where one answers; else made on this machine from pack
 Kubernetes. That takes a quarter of an hour the first time, and 8 GiB in ~/.cache/gantry; nothing is installed on the machine.
 `;
 
-const REFERENCE = "gantry/node:v1.20.2";
 const EXIT_FAILURE = 1;
 const EXIT_USAGE = 2;
 
@@ -80,11 +80,13 @@ async function provide(engine: Engine, options: StartOptions): Promise<void> {
   const how = await ensureImage({
     engine,
     recipe: node1202Image,
-    reference: REFERENCE,
+    reference: LOCAL_NODE_IMAGE,
     cacheDir: join(options.cacheDir, "images"),
     say: screen.change,
   });
   const detail = { present: "was there", pulled: `is the registry's ${node1202Image.official}`, made: "is made" }[how];
-  screen.good("image", `${REFERENCE} ${detail}`);
-  screen.plain(`\n  npx gantry add cluster dev --image ${REFERENCE}\n`);
+  screen.good("image", `${LOCAL_NODE_IMAGE} ${detail}`);
+  screen.plain(
+    `\n  npx gantry add cluster dev --image ${LOCAL_NODE_IMAGE}\n\nFrom the next npm start on clusters that name no image get it.\n`,
+  );
 }

@@ -8,6 +8,7 @@ import { tearDownNetwork } from "./engine/network.ts";
 import { hasContainers, preparePrivateEngine } from "./engine/private-engine.ts";
 import { chooseEngine, type EngineChoice } from "./engine/choose-engine.ts";
 import { provideInstanceImage } from "./images/instance-image.ts";
+import { localNodeImage } from "./images/local-node-image.ts";
 import { provideEnginePrograms } from "./install/engine-programs.ts";
 import { install, type InstallContext } from "./install/install.ts";
 import type { MachineReport } from "./machine/check-machine.ts";
@@ -66,11 +67,15 @@ export async function startRealm(context: StartRealmContext): Promise<StartedRea
     (await provideInstanceImage({ socket: engine.socket, cacheDir: options.cacheDir, say: screen.change, signal }));
   screen.good("image", `${instanceImage}, for instances that name none`);
 
+  // Where it was made, there was no registry to have another from.
+  const nodeImage = options.nodeImage ?? (await localNodeImage(engine.socket));
+  if (nodeImage !== undefined) screen.good("image", `${nodeImage}, for clusters that name none`);
+
   const addresses = {
     redisUrl,
     engineSocket: engine.socket,
     instanceImage,
-    nodeImage: options.nodeImage,
+    nodeImage,
     realmSubnet: engine.network?.realmSubnet,
     clusterSubnets: engine.network?.clusterSubnets,
     compute: `127.0.0.1:${ports.compute}`,
