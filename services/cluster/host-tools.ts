@@ -12,6 +12,8 @@ import type { KubernetesObserver } from "./kubernetes/observations/kubernetes-ob
 export interface HostTools {
   /** Host id. */
   readonly host: string;
+  /** Folder of everything Gantry keeps on this host. */
+  readonly dataDir: string;
   readonly engine: Engine;
   readonly observer: EngineObserver;
   readonly catalog: ClusterCatalog;
@@ -26,6 +28,8 @@ export interface HostTools {
   readonly slots: EngineSlots;
   /** Where clusters' own networks get their subnets. */
   readonly subnets: Range;
+  /** Clusters (names) that stand still for a moment, for a job that is another's: nobody lets them run on meanwhile. */
+  readonly standing: Set<string>;
   /** The realm's time. */
   now(): Date;
 }

@@ -75,7 +75,7 @@ export async function createClusterService(main: MainContext<ClusterConfig>): Pr
     log,
   });
   const apiAddresses = new ApiAddresses({ host, catalog, observer, isActive, log });
-  const common = { host, engine, observer, catalog, images, slots, subnets, now };
+  const common = { host, dataDir, standing: new Set<string>(), engine, observer, catalog, images, slots, subnets, now };
   const tools: HostTools = { ...common, kubernetes, observed, apiAddresses };
   const limits = { concurrency: config.jobConcurrency, queueWaitingMax: config.jobQueueMax };
   const operations = new OperationQueue({

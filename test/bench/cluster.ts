@@ -3,6 +3,7 @@ import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { KubernetesClients } from "../../services/cluster/kubernetes/clients.ts";
 import { pino } from "pino";
+import { addAndRemove, fork } from "./cluster/change.ts";
 import { Kind } from "./cluster/kind.ts";
 import { readyAndServing } from "./cluster/ready.ts";
 import { NODE } from "../images/images.ts";
@@ -12,7 +13,7 @@ const { values: options } = parseArgs({
   options: {
     json: { type: "boolean", default: false },
     rounds: { type: "string", default: "5" },
-    part: { type: "string", default: "single,three,two-at-once,restart" },
+    part: { type: "string", default: "single,three,two-at-once,restart,add,fork" },
     only: { type: "string", default: "kind,gantry" },
   },
 });
@@ -96,11 +97,32 @@ async function restart(): Promise<Record<string, number>> {
   return { stop: round(median(stops)), start: round(median(starts)) };
 }
 
+/** Medians of what is done to a cluster that is there, by name. */
+async function change(
+  workers: number,
+  work: (name: string, measure: (what: string, step: () => Promise<unknown>) => Promise<void>) => Promise<void>,
+): Promise<Record<string, number>> {
+  const times = new Map<string, number[]>();
+  const name = `b${++lastId}`;
+  await clusters.created(name, { workers });
+  for (let turn = 0; turn < rounds; turn += 1) {
+    await work(name, async (what, step) => {
+      times.set(what, [...(times.get(what) ?? []), await seconds(step)]);
+    });
+  }
+  await clusters.delete(name);
+  return Object.fromEntries([...times].map(([what, values]) => [what, round(median(values))]));
+}
+
 const result: Record<string, unknown> = {};
 if (parts.includes("single")) result["single"] = await sideBySide(0, 1);
 if (parts.includes("three")) result["three"] = await sideBySide(2, 1);
 if (parts.includes("two-at-once")) result["twoAtOnce"] = await sideBySide(2, 2);
 if (parts.includes("restart")) result["restart"] = await restart();
+if (parts.includes("add")) result["add"] = await change(0, (name, measure) => addAndRemove(clusters, name, measure));
+if (parts.includes("fork")) {
+  result["fork"] = await change(2, (name, measure) => fork(clusters, name, `b${++lastId}`, measure));
+}
 const load = loadavg()[0]?.toFixed(2);
 console.log(
   options.json ? JSON.stringify({ cluster: result, load }) : JSON.stringify({ ...result, load }, undefined, 2),

@@ -7,6 +7,13 @@ import { pauseClusterJob } from "./pause-cluster.ts";
 import { resumeClusterJob } from "./resume-cluster.ts";
 import { startClusterJob } from "./start-cluster.ts";
 import { stopClusterJob } from "./stop-cluster.ts";
+import { addNodesJob } from "./add-nodes.ts";
+import { removeNodeJob } from "./remove-node.ts";
+import { snapshotClusterJob } from "./snapshot-cluster.ts";
+import { deleteClusterSnapshotJob } from "./delete-cluster-snapshot.ts";
+import { restoreClusterJob } from "./restore-cluster.ts";
+import { forkClusterJob } from "./fork-cluster.ts";
+import { upgradeClusterJob } from "./upgrade-cluster.ts";
 
 /** Every job that a host's queue may hold. */
 export function clusterJobs(tools: HostTools): Job[] {
@@ -18,6 +25,13 @@ export function clusterJobs(tools: HostTools): Job[] {
     stopClusterJob,
     pauseClusterJob,
     resumeClusterJob,
+    addNodesJob,
+    removeNodeJob,
+    snapshotClusterJob,
+    deleteClusterSnapshotJob,
+    restoreClusterJob,
+    forkClusterJob,
+    upgradeClusterJob,
   ];
   // The runner hands each job the context that the job itself made.
   return jobs.map((job) => job(tools) as unknown as Job);

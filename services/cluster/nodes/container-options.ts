@@ -32,13 +32,15 @@ export interface NodeContainerInput {
   node: Node;
   /** Name of the cluster's network on the engine. */
   network: string;
+  /** Nothing of the image's is put into its `/var`: all of it comes from elsewhere. */
+  emptyVar?: boolean;
 }
 
 /** Body of POST /containers/create, as far as it is used here. */
 export type NodeContainerOptions = ReturnType<typeof nodeContainerOptions>;
 
 /** What the engine is asked to create for a node: kind's contract, with a pinned address and limits of its own. */
-export function nodeContainerOptions({ cluster, node, network }: NodeContainerInput) {
+export function nodeContainerOptions({ cluster, node, network, emptyVar = false }: NodeContainerInput) {
   const meta = node.meta!;
   const spec = node.spec!;
   const isControlPlane = spec.role === NodeRole.NODE_ROLE_CONTROL_PLANE;
@@ -65,7 +67,7 @@ export function nodeContainerOptions({ cluster, node, network }: NodeContainerIn
       // Not kind's `on-failure:1`: a cluster is to be there again after the engine's or the host's restart.
       RestartPolicy: { Name: "unless-stopped" },
       Tmpfs: { "/tmp": "", "/run": "" },
-      Mounts: [varVolume(meta.name, meta.uid), MODULES, ...spec.mounts.map(bindMount)],
+      Mounts: [varVolume(meta.name, meta.uid, emptyVar), MODULES, ...spec.mounts.map(bindMount)],
       ExtraHosts: [`${endpointName}:${apiIpv4}`],
       DnsSearch: cluster.spec!.networking?.dnsSearch ?? [],
       NanoCpus: Number(spec.cpuMillis) * 1e6,
@@ -86,11 +88,11 @@ export function nodeContainerOptions({ cluster, node, network }: NodeContainerIn
 const MODULES = { Type: "bind", Source: "/lib/modules", Target: "/lib/modules", ReadOnly: true };
 
 /** Anonymous, as kind has it: it goes with the container. The labels tell whose it is where it does not. */
-function varVolume(name: string, uid: string) {
+function varVolume(name: string, uid: string, empty: boolean) {
   return {
     Type: "volume",
     Target: "/var",
-    VolumeOptions: { Labels: identityLabels({ name, uid, kind: KIND_VOLUME }) },
+    VolumeOptions: { ...(empty ? { NoCopy: true } : {}), Labels: identityLabels({ name, uid, kind: KIND_VOLUME }) },
   };
 }
 

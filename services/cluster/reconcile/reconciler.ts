@@ -91,9 +91,10 @@ export class Reconciler {
   }
 
   async #compare(name: string): Promise<void> {
-    const { catalog, host } = this.#options.tools;
+    const { catalog, host, standing } = this.#options.tools;
     const known = catalog.clusters.get(name);
     if (!known?.meta || known.meta.host !== host) return;
+    if (standing.has(name)) return this.#loop.later(name, SETTLE_MS);
     if (difference(known, catalog.nodes.of(name), this.#remembered(known)) === undefined) return;
     const waitMs = this.#backoff.waitMs(known.meta.uid, performance.now());
     if (waitMs > 0) return this.#loop.later(name, waitMs);

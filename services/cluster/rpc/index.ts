@@ -18,6 +18,13 @@ import { resumeCluster } from "./resume-cluster.ts";
 import { startCluster } from "./start-cluster.ts";
 import { stopCluster } from "./stop-cluster.ts";
 import { updateCluster } from "./update-cluster.ts";
+import { addNodes } from "./add-nodes.ts";
+import { removeNode } from "./remove-node.ts";
+import { snapshotCluster } from "./snapshot-cluster.ts";
+import { deleteClusterSnapshot } from "./delete-cluster-snapshot.ts";
+import { restoreCluster } from "./restore-cluster.ts";
+import { forkCluster } from "./fork-cluster.ts";
+import { upgradeCluster } from "./upgrade-cluster.ts";
 import { watch } from "./watch.ts";
 
 /** Known methods only. */
@@ -44,6 +51,13 @@ export function clusterHandlers(ctx: ClusterServiceContext) {
     loadImage: loadImage(ctx),
     exportLogs: exportLogs(ctx),
     execNode: execNode(ctx),
+    addNodes: addNodes(ctx),
+    removeNode: removeNode(ctx),
+    snapshotCluster: snapshotCluster(ctx),
+    deleteClusterSnapshot: deleteClusterSnapshot(ctx),
+    restoreCluster: restoreCluster(ctx),
+    forkCluster: forkCluster(ctx),
+    upgradeCluster: upgradeCluster(ctx),
     watch: watch(ctx),
   };
   const built = Object.entries(ClusterServiceService).filter(([method]) => Object.hasOwn(handlers, method));

@@ -60,7 +60,7 @@ export async function createNode(
   await putFiles(ctx.tools.engine, containerNameOfNode(node.meta!.name), put, ctx.signal);
 }
 
-async function filesOf(
+export async function filesOf(
   ctx: ClusterContext,
   node: Node,
   token: string,
@@ -80,10 +80,13 @@ async function filesOf(
   });
 }
 
-async function createContainerOf(ctx: ClusterContext, node: Node): Promise<void> {
+/** `imageId`: nothing of the image's is put into its `/var`, which comes from elsewhere and belongs to this very image. */
+export async function createContainerOf(ctx: ClusterContext, node: Node, imageId?: string): Promise<void> {
   const { engine, slots } = ctx.tools;
   const name = containerNameOfNode(node.meta!.name);
-  const options = nodeContainerOptions({ cluster: ctx.cluster, node, network: ctx.networkName });
+  const emptyVar = imageId !== undefined;
+  const options = nodeContainerOptions({ cluster: ctx.cluster, node, network: ctx.networkName, emptyVar });
+  if (emptyVar) options.Image = imageId;
   const limits = { signal: ctx.signal, timeoutMs: CALL_TIMEOUT_MS };
   try {
     await slots.run(false, ctx.signal, () => createContainer(engine, name, options as ContainerCreateBody, limits));
@@ -95,7 +98,7 @@ async function createContainerOf(ctx: ClusterContext, node: Node): Promise<void>
 }
 
 /** Where there is a super admin, the ordinary one has no rights before the cluster has said so. */
-function rememberAdmin(ctx: ClusterContext, files: readonly NodeFile[]): void {
+export function rememberAdmin(ctx: ClusterContext, files: readonly NodeFile[]): void {
   const content = (path: string): string | undefined => {
     const file = files.find((each) => each.path === path);
     return file && "content" in file ? file.content : undefined;

@@ -30,16 +30,22 @@ export const joinNodes: Step<ClusterContext> = {
 
 /** The kubelet of a node that is registered: what it waited for is its configuration. */
 export async function startKubelet(ctx: ClusterContext, node: Node): Promise<void> {
-  const { cluster, nodes, signal } = ctx;
   const { engine } = ctx.tools;
   const container = containerNameOfNode(node.meta!.name);
+  await aboutNode(ctx, container, async () => {
+    await putKubeletFiles(ctx, node);
+    await runInNode({ engine, container, command: START_KUBELET, signal: ctx.signal });
+  });
+}
+
+/** Its configuration; on a node that has not been started yet, its kubelet then begins by itself. */
+export async function putKubeletFiles(ctx: ClusterContext, node: Node): Promise<void> {
+  const { cluster, nodes, signal } = ctx;
   const [version, host] = await Promise.all([versionOf(ctx, node), hostFacts()]);
   const facts = { version, host: host.capacity, cgroupV1: host.cgroupV1, token: "", authorityHash: "" };
   const documents = nodeDocuments({ cluster, node, nodes, ...facts });
-  await aboutNode(ctx, container, async () => {
-    await putFiles(engine, container, kubeletFiles(documents, { version, first: isFirst(node, nodes) }), signal);
-    await runInNode({ engine, container, command: START_KUBELET, signal });
-  });
+  const files = kubeletFiles(documents, { version, first: isFirst(node, nodes) });
+  await putFiles(ctx.tools.engine, containerNameOfNode(node.meta!.name), files, signal);
 }
 
 /** Waits for all; throws what failed first in the list. */

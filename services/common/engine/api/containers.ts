@@ -115,6 +115,11 @@ export async function updateContainer(
   await engine.call("POST", `/containers/${encodeURIComponent(ref)}/update`, { ...limits, body });
 }
 
+/** ALREADY_EXISTS when the name is taken. */
+export async function renameContainer(engine: Engine, ref: string, name: string, limits: Limits = {}): Promise<void> {
+  await engine.call("POST", `/containers/${encodeURIComponent(ref)}/rename`, { ...limits, query: { name } });
+}
+
 /** Kills it and removes it with its anonymous volumes. False when it was not there (or is being removed by another call). */
 export async function removeContainer(engine: Engine, ref: string, limits: Limits = {}): Promise<boolean> {
   try {
