@@ -203,7 +203,7 @@ test("watch: what is there, then changes; observed kinds; JSON", async () => {
   await containers.interrupt();
   for (const line of containers.stdout.trim().split("\n")) JSON.parse(line);
   await expectAll(gantry, [
-    { args: ["watch", "pods"], code: 2, stderr: /^error: no kind is called "pods"\nKinds: Instance, Host, / },
+    { args: ["watch", "things"], code: 2, stderr: /^error: no kind is called "things"\nKinds: Instance, Host, / },
     {
       args: ["watch", "-o", "yaml"],
       code: 2,
