@@ -22,16 +22,27 @@ export function clusterSight(
   const own = all.containers.filter(({ labels }) => labels[LABEL_KIND_CLUSTER] === engineName);
   const name = networkOf(cluster);
   const containers = new Map<string, string>();
+  const addresses = new Map<string, string>();
   for (const node of nodes) {
     const container = own.find(({ id, labels }) => isContainerOf(node, id, labels));
-    if (container) containers.set(node.meta!.uid, container.state);
+    if (!container) continue;
+    const { uid } = node.meta!;
+    containers.set(uid, container.state);
+    const address = addressIn(container, name);
+    if (address !== undefined) addresses.set(uid, address);
   }
   const network = all.networks.find((each) => each.name === name);
   const isThere = network !== undefined && (cluster.status?.adopted || isNetworkOf(network, cluster.meta!.uid));
-  return { containers, network: isThere };
+  return { containers, addresses, network: isThere };
 }
 
 function isNetworkOf({ labels }: NetworkState, uid: string): boolean {
   const identity = identityOf(labels);
   return identity?.kind === KIND_CLUSTER_NETWORK && identity.uid === uid;
+}
+
+/** Undefined for one that does not run: where it will be is looked at when it is started. */
+function addressIn({ state, addresses }: ContainerState, network: string): string | undefined {
+  if (state !== "running") return undefined;
+  return addresses.find((each) => each.network === network)?.ipv4 ?? "";
 }

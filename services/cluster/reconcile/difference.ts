@@ -1,13 +1,19 @@
 import { type Cluster, ClusterState, PowerState } from "../../../proto/gen/gantry/cluster/v1/cluster.ts";
 import type { Node } from "../../../proto/gen/gantry/cluster/v1/node.ts";
+import { controlPlanesOf } from "../clusters/control-planes.ts";
 
-/** Job that closes a difference. `start` also starts those nodes alone that do not run. */
-export type Correction = "delete" | "start" | "stop" | "pause" | "resume";
+/**
+ * Job that closes a difference. `start` also starts those nodes alone that do not run, and puts those back that are not at their addresses;
+ * `replace` makes those anew whose containers are gone.
+ */
+export type Correction = "delete" | "start" | "stop" | "pause" | "resume" | "replace";
 
 /** What the engine has of a cluster. */
 export interface ClusterSight {
   /** States of its nodes' containers, in the engine's words, by the node's uid. */
   containers: ReadonlyMap<string, string>;
+  /** Addresses of those that run, in the cluster's own network, by the node's uid; empty where one has none there. */
+  addresses: ReadonlyMap<string, string>;
   /** Its own network is there. */
   network: boolean;
 }
@@ -36,8 +42,29 @@ export function difference(cluster: Cluster, nodes: readonly Node[], sight: Clus
       return some("running") ? "pause" : undefined;
     default:
       if (some("paused")) return "resume";
-      return states.some((state) => DOWN.has(state)) ? "start" : undefined;
+      if (states.some((state) => DOWN.has(state))) return "start";
+      if (nodes.some((node) => isAstray(node, sight))) return "start";
+      // Containers of kind's making are not ours to make anew.
+      if (cluster.status?.adopted) return undefined;
+      return lostNodes(nodes, sight).length > 0 ? "replace" : undefined;
   }
+}
+
+/** It runs elsewhere than where all others look for it. */
+function isAstray({ meta, reservation }: Node, { addresses }: ClusterSight): boolean {
+  const address = addresses.get(meta!.uid);
+  return address !== undefined && reservation?.ipv4 !== "" && address !== reservation?.ipv4;
+}
+
+/**
+ * Nodes whose containers were there and are gone, with all that was in them, and which can be made anew: the keys of the cluster are on its
+ * control planes, and etcd goes on without some of its members only as long as most are there.
+ */
+export function lostNodes(nodes: readonly Node[], { containers }: ClusterSight): Node[] {
+  const isThere = ({ meta }: Node): boolean => containers.has(meta!.uid);
+  const members = controlPlanesOf(nodes);
+  if (members.filter(isThere).length <= members.length / 2) return [];
+  return nodes.filter((node) => !isThere(node) && !node.meta!.deleteTime && (node.status?.containerId ?? "") !== "");
 }
 
 /** A creation that failed and was kept for inspection: its user decides. */

@@ -20,7 +20,7 @@ import { clusterKind } from "../kinds.ts";
 import { LABEL_KIND_CLUSTER } from "../nodes/container-options.ts";
 import { clusterOfContainer } from "../nodes/own-container.ts";
 import { clusterSight, networkOf } from "./cluster-sight.ts";
-import { type ClusterSight, type Correction, difference } from "./difference.ts";
+import { type ClusterSight, type Correction, difference, lostNodes } from "./difference.ts";
 
 export interface ReconcilerOptions {
   tools: HostTools;
@@ -33,6 +33,9 @@ export interface ReconcilerOptions {
 
 /** After a change: nodes of a cluster mostly end and come together. */
 const SETTLE_MS = 500;
+/** Before nodes whose containers are gone are made anew. */
+const LOST_AFTER_MS = 10_000;
+const LOST_LOOK_MS = 1_000;
 const ENGINE_TIMEOUT_MS = 10_000;
 
 /**
@@ -42,6 +45,8 @@ const ENGINE_TIMEOUT_MS = 10_000;
 export class Reconciler {
   readonly #options: ReconcilerOptions;
   readonly #backoff = new Backoff();
+  /** When nodes of a cluster were first seen to be lost, by its uid. */
+  readonly #lostSince = new Map<string, number>();
   readonly #loop: ReconcileLoop;
 
   constructor(options: ReconcilerOptions) {
@@ -67,8 +72,10 @@ export class Reconciler {
       }),
       tools.catalog.clusters.onChange((cluster, deleted) => {
         const { name, uid, host, operation } = cluster.meta!;
-        if (deleted) this.#backoff.forget(uid);
-        else if (host === tools.host && operation === "") this.#loop.later(name, SETTLE_MS);
+        if (deleted) {
+          this.#backoff.forget(uid);
+          this.#lostSince.delete(uid);
+        } else if (host === tools.host && operation === "") this.#loop.later(name, SETTLE_MS);
       }),
     ];
     const end = (): void => {
@@ -95,10 +102,21 @@ export class Reconciler {
     const known = catalog.clusters.get(name);
     if (!known?.meta || known.meta.host !== host) return;
     if (standing.has(name)) return this.#loop.later(name, SETTLE_MS);
-    if (difference(known, catalog.nodes.of(name), this.#remembered(known)) === undefined) return;
+    const correction = difference(known, catalog.nodes.of(name), this.#remembered(known));
+    if (correction !== "replace") this.#lostSince.delete(known.meta.uid);
+    if (correction === undefined) return;
+    if (correction === "replace" && !this.#isLost(known)) return this.#loop.later(name, LOST_LOOK_MS);
     const waitMs = this.#backoff.waitMs(known.meta.uid, performance.now());
     if (waitMs > 0) return this.#loop.later(name, waitMs);
     await this.#correct(name);
+  }
+
+  /** Whoever takes away all containers of a cluster takes some of them first: nothing is made anew under his hands. */
+  #isLost({ meta }: Cluster): boolean {
+    const nowMs = performance.now();
+    const since = this.#lostSince.get(meta!.uid) ?? nowMs;
+    this.#lostSince.set(meta!.uid, since);
+    return nowMs - since >= LOST_AFTER_MS;
   }
 
   /** As the engine's observer has it in memory. */
@@ -119,7 +137,8 @@ export class Reconciler {
     if (correction === undefined) return;
     this.#backoff.tried(cluster.meta.uid, performance.now());
     try {
-      await this.#submit(cluster, correction);
+      const lost = correction === "replace" ? lostNodes(nodes, sight).map(({ meta }) => meta!.name) : [];
+      await this.#submit(cluster, correction, lost);
       log.info({ target: name, correction, containers: [...sight.containers.values()] }, "brought back in line");
     } catch (error) {
       if (!(error instanceof GantryError) || error.reason !== "OPERATION_IN_PROGRESS") throw error;
@@ -140,17 +159,17 @@ export class Reconciler {
     });
   }
 
-  async #submit(seen: Cluster, correction: Correction): Promise<void> {
+  async #submit(seen: Cluster, correction: Correction, nodes: string[]): Promise<void> {
     const { name, uid, generation } = seen.meta!;
     const { store } = this.#options;
     await this.#options.operations.submit({
-      job: `${correction}-cluster`,
+      job: correction === "replace" ? "replace-nodes" : `${correction}-cluster`,
       verb: correction,
       kind: clusterKind,
       target: name,
       project: projectOf(name),
       host: (cluster) => cluster.meta?.host ?? "",
-      payload: () => ClusterJob.encode(ClusterJob.fromPartial({ previous: seen.spec! })).finish(),
+      payload: () => ClusterJob.encode(ClusterJob.fromPartial({ previous: seen.spec!, nodes })).finish(),
       async write(tx) {
         const cluster = await tx.need(clusterKind, name);
         const { meta } = cluster;

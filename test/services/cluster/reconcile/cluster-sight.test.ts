@@ -54,6 +54,7 @@ describe("what of an engine belongs to a cluster", () => {
     ];
     const sight = clusterSight(cluster, nodes, { containers, networks: [network("kind"), own] });
     assert.deepEqual([...sight.containers], [["uid-dev-control-plane", "running"]]);
+    assert.deepEqual([...sight.addresses], [["uid-dev-control-plane", "172.18.0.5"]]);
     assert.equal(sight.network, true);
     assert.equal(clusterSight(cluster, nodes, { containers, networks: [network("gantry-dev")] }).network, false);
   });
