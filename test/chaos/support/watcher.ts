@@ -14,7 +14,8 @@ export interface WatchedRecord {
 }
 
 export interface WatcherOptions {
-  client: ComputeServiceClient;
+  /** Compute's, or that of any other service: they have the same Watch. */
+  client: Pick<ComputeServiceClient, "watch">;
   /** Without one the process's certificate speaks. */
   token?: string;
   /** Called after each batch with the operations in it. */
@@ -24,7 +25,7 @@ export interface WatcherOptions {
 }
 
 /**
- * Watches every record of compute through as many streams as it takes, and holds the streams together to what Watch promises: ordered,
+ * Watches every record of a service through as many streams as it takes, and holds the streams together to what Watch promises: ordered,
  * unique, without gap, whole writes, resumable.
  */
 export class Watcher {
