@@ -61,6 +61,9 @@ export function apiAgent(credentials: Credentials, options: AgentOptions = {}): 
   });
 }
 
+/** Sockets whose handshake is done: one that a waiting call takes over from another is no `reusedSocket` of Node's. */
+const secured = new WeakSet<object>();
+
 /** One request to one endpoint. Rejects with NotConnected, AnswerTooLong, KubernetesError (no whole answer) or CANCELLED. */
 export function send(agent: Agent, endpoint: Endpoint, sent: Sent): Promise<Answer> {
   const what = `${sent.method} ${sent.path.split("?", 1)[0]}`;
@@ -77,10 +80,7 @@ export function send(agent: Agent, endpoint: Endpoint, sent: Sent): Promise<Answ
       headers: sent.headers,
     });
     const timer = setTimeout(() => call.destroy(new Error(`no answer within ${sent.timeoutMs} ms`)), sent.timeoutMs);
-    const connecting = setTimeout(
-      () => call.destroy(new Error(`no connection within ${CONNECT_TIMEOUT_MS} ms`)),
-      CONNECT_TIMEOUT_MS,
-    );
+    let connecting: NodeJS.Timeout | undefined;
     const onAbort = (): void => void call.destroy(cancelled(`${what} was cancelled`));
     const settle = (): void => {
       clearTimeout(timer);
@@ -92,9 +92,15 @@ export function send(agent: Agent, endpoint: Endpoint, sent: Sent): Promise<Answ
       clearTimeout(connecting);
     };
     signal?.addEventListener("abort", onAbort, { once: true });
+    // From here on: before, it only waits for one of the agent's sockets to be free.
     call.on("socket", (socket) => {
-      if (call.reusedSocket) onConnect();
-      else (socket as TLSSocket).once("secureConnect", onConnect);
+      if (call.reusedSocket || secured.has(socket)) return onConnect();
+      const noConnection = (): void => void call.destroy(new Error(`no connection within ${CONNECT_TIMEOUT_MS} ms`));
+      connecting = setTimeout(noConnection, CONNECT_TIMEOUT_MS);
+      (socket as TLSSocket).once("secureConnect", () => {
+        secured.add(socket);
+        onConnect();
+      });
     });
     call.on("error", (error) => {
       settle();

@@ -131,6 +131,12 @@ test("what it runs is observed; commands, images and logs work", async () => {
   assert.match(logs.get("old-worker/kubelet.log") ?? "", /kubelet/);
 });
 
+test("what needs a cluster of Gantry's own making is refused", async () => {
+  const request = { name: clusters.name("old"), nodes: undefined, etag: "", requestId: "", retain: false };
+  const error = await failure(call(clusters.client, "addNodes", request, clusters.token));
+  assert.deepEqual([error.code, error.reason], [Code.FAILED_PRECONDITION, "ADOPTED"]);
+});
+
 test("it is stopped and started; a node that is stopped by hand is started again", async () => {
   const stopped = await clusters.verb("stop", "old");
   assert.equal(stopped.status!.state, ClusterState.CLUSTER_STATE_STOPPED);

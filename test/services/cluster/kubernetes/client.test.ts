@@ -68,6 +68,26 @@ test("a list comes in pages, whole and in order; one whose pages are too long co
   await client.call("DELETE", `${namespace}/many`);
 });
 
+test("calls that wait for a socket are each sent once, however long those before them take", async () => {
+  const { client } = api;
+  // A watch of one object that nobody changes: an answer that takes as long as it is asked to, longer than a connection may.
+  const query = { watch: true, fieldSelector: "metadata.name=none", timeoutSeconds: 4 };
+  const warnings: Error[] = [];
+  const onWarning = (warning: Error): void => void warnings.push(warning);
+  process.on("warning", onWarning);
+  try {
+    const body = (n: number): object => configMap(`queued-${n}`);
+    const held = Array.from({ length: 16 }, () => client.call("GET", MAPS, { query }).catch((error: unknown) => error));
+    // Each of these takes a socket over from the one before; sent twice, it would be told that the object is there already.
+    const made = Array.from({ length: 64 }, (_, n) => client.call<Named>("POST", MAPS, { body: body(n) }));
+    for (const [n, each] of (await Promise.all(made)).entries()) assert.equal(each.metadata.name, `queued-${n}`);
+    await Promise.all(held);
+  } finally {
+    process.off("warning", onWarning);
+  }
+  assert.deepEqual(warnings, []);
+});
+
 test("an endpoint that takes no connection is passed over", async () => {
   const [dead] = (await freePorts(1)) as [number];
   const target = { ...api.target, endpoints: [{ host: "127.0.0.1", port: dead }, ...api.target.endpoints] };
