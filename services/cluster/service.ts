@@ -1,3 +1,4 @@
+import { ClusterServiceService } from "../../proto/gen/gantry/cluster/v1/service.ts";
 import { OperationsService } from "../../proto/gen/google/longrunning/operations.ts";
 import { createTokenVerifier } from "../common/auth/token.ts";
 import { Engine } from "../common/engine/engine.ts";
@@ -119,7 +120,7 @@ export async function createClusterService(main: MainContext<ClusterConfig>): Pr
     listen: config.listen,
     tls,
     services: [
-      clusterHandlers(ctx),
+      { definition: ClusterServiceService, handlers: clusterHandlers(ctx) },
       { definition: OperationsService, handlers: operationsServer({ store, operations, limits, needProject }) },
     ],
     verify,

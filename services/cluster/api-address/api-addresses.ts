@@ -112,7 +112,11 @@ export class ApiAddresses {
 }
 
 /** Undefined where the API's address is the only control plane's own, or not reserved yet. */
-export function spreadOf({ meta, spec, reservation }: Cluster, nodes: readonly Node[], networkId: string): Spread | undefined {
+export function spreadOf(
+  { meta, spec, reservation }: Cluster,
+  nodes: readonly Node[],
+  networkId: string,
+): Spread | undefined {
   if (!reservation || reservation.apiIpv4 === "") return undefined;
   const servers = nodes.flatMap((node) => {
     const own = node.spec?.role === NodeRole.NODE_ROLE_CONTROL_PLANE && node.meta?.deleteTime === undefined;

@@ -79,7 +79,8 @@ export class Spreader {
         } catch (error) {
           if (signal.aborted) return;
           // Said once: the engine or the network may be away for long, and each look tries again.
-          if (!failing) log.warn({ err: error, target: this.#spread.name }, "the cluster's API address is not in place");
+          if (!failing)
+            log.warn({ err: error, target: this.#spread.name }, "the cluster's API address is not in place");
           failing = true;
         }
       }
@@ -103,7 +104,10 @@ export class Spreader {
       const before = this.#health.get(server);
       const now = nextHealth(before, answers[index]!);
       if (before && before.state !== now.state) {
-        this.#options.log.info({ target: name, server, was: before.state, state: now.state }, "API server's health changed");
+        this.#options.log.info(
+          { target: name, server, was: before.state, state: now.state },
+          "API server's health changed",
+        );
       }
       this.#health.set(server, now);
     }

@@ -1,4 +1,4 @@
-import { type ClusterServiceServer, ClusterServiceService } from "../../../proto/gen/gantry/cluster/v1/service.ts";
+import type { ClusterServiceServer } from "../../../proto/gen/gantry/cluster/v1/service.ts";
 import type { ClusterServiceContext } from "../context.ts";
 import { adoptCluster } from "./adopt-cluster.ts";
 import { createCluster } from "./create-cluster.ts";
@@ -27,12 +27,11 @@ import { forkCluster } from "./fork-cluster.ts";
 import { upgradeCluster } from "./upgrade-cluster.ts";
 import { watch } from "./watch.ts";
 
-/** Known methods only. */
+/** Known methods only: a missing one is a compile error. */
 type Handlers = { [K in keyof ClusterServiceServer as string extends K ? never : K]: ClusterServiceServer[K] };
 
-/** Methods that are not built yet are not served. */
-export function clusterHandlers(ctx: ClusterServiceContext) {
-  const handlers: Partial<Handlers> = {
+export function clusterHandlers(ctx: ClusterServiceContext): Handlers {
+  return {
     createCluster: createCluster(ctx),
     adoptCluster: adoptCluster(ctx),
     getCluster: getCluster(ctx),
@@ -60,6 +59,4 @@ export function clusterHandlers(ctx: ClusterServiceContext) {
     upgradeCluster: upgradeCluster(ctx),
     watch: watch(ctx),
   };
-  const built = Object.entries(ClusterServiceService).filter(([method]) => Object.hasOwn(handlers, method));
-  return { definition: Object.fromEntries(built), handlers };
 }

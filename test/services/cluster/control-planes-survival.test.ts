@@ -41,7 +41,8 @@ async function isWhole(): Promise<boolean> {
   if (meta!.operation !== "" || status!.state !== ClusterState.CLUSTER_STATE_RUNNING) return false;
   const nodes = await clusters.nodes("trio");
   const wanted = Object.fromEntries(nodes.map((node) => [nameOf(node), node.reservation!.ipv4]));
-  if (!isDeepStrictEqual(await addresses(), wanted) || (await askAddress(reservation!.apiIpv4)) !== "ready") return false;
+  if (!isDeepStrictEqual(await addresses(), wanted) || (await askAddress(reservation!.apiIpv4)) !== "ready")
+    return false;
   try {
     const kept = await (await clusters.api("trio")).get<V1ConfigMap>(`${CONFIG_MAPS}/kept`);
     assert.equal(kept.data!["word"], "kept");
@@ -58,10 +59,7 @@ const nameOf = (node: Node): string => containerNameOfNode(node.meta!.name);
 async function addresses(): Promise<Record<string, string>> {
   const found = (await listContainers(clusters.engine)).filter(({ Labels }) => identityOf(Labels)?.kind === KIND_NODE);
   return Object.fromEntries(
-    found.map(({ Names, NetworkSettings }) => [
-      Names[0]!.slice(1),
-      NetworkSettings.Networks[NETWORK]?.IPAddress ?? "",
-    ]),
+    found.map(({ Names, NetworkSettings }) => [Names[0]!.slice(1), NetworkSettings.Networks[NETWORK]?.IPAddress ?? ""]),
   );
 }
 

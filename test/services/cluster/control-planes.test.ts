@@ -75,7 +75,10 @@ test("a server that is cut off: new connections go to the others, those to it en
     await clusters.until("a connection leads there", async () => {
       const agent = new Agent({ keepAlive: true, maxSockets: 1 });
       const { answer, server } = await askOnce(agent, address, COMMAND_TIMEOUT_MS);
-      connections.push({ agent, leadsThere: server.includes(`IP Address:${cutOff},`) || server.endsWith(`:${cutOff}`) });
+      connections.push({
+        agent,
+        leadsThere: server.includes(`IP Address:${cutOff},`) || server.endsWith(`:${cutOff}`),
+      });
       assert.equal(answer, "ready");
       return connections.some(({ leadsThere }) => leadsThere) && connections.length >= NAMES.length;
     });
@@ -105,7 +108,9 @@ async function leadsTo(servers: number): Promise<boolean> {
 
 async function isCut(server: string): Promise<boolean> {
   const rules = await host("nft", "list", "chain", "ip", tableOf(address), "cut");
-  return rules.split("\n").some((line) => line.includes(`ip daddr ${server} `) && line.includes("reject with tcp reset"));
+  return rules
+    .split("\n")
+    .some((line) => line.includes(`ip daddr ${server} `) && line.includes("reject with tcp reset"));
 }
 
 test("the address is kept over kill -9 of the service", async () => {
@@ -127,7 +132,10 @@ test("kind's own tools see the nodes and find the API", async () => {
   const nodes = (await tool(kind, "get", "nodes", "--name", "trio")).trim().split("\n").toSorted();
   // As kind lists those of its own clusters.
   assert.deepEqual(nodes, [...NAMES, "trio-external-load-balancer"]);
-  assert.match(await tool(kind, "get", "kubeconfig", "--name", "trio"), new RegExp(`server: https://${address}:6443\n`));
+  assert.match(
+    await tool(kind, "get", "kubeconfig", "--name", "trio"),
+    new RegExp(`server: https://${address}:6443\n`),
+  );
   await tool(kind, "export", "kubeconfig", "--name", "trio");
   assert.equal((await tool(kubectl, "get", "nodes", "--output", "name")).trim().split("\n").length, 3);
   const logs = join(clusters.platform.engine.dir, "kind-logs");

@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Answer, chooseServers, type Health, nextHealth } from "../../../../services/cluster/api-address/health.ts";
+import {
+  type Answer,
+  chooseServers,
+  type Health,
+  nextHealth,
+} from "../../../../services/cluster/api-address/health.ts";
 
 const LOOKS: { answers: Answer[]; states: Answer[] }[] = [
   { answers: ["ready", "none", "ready", "none"], states: ["ready", "ready", "ready", "ready"] },

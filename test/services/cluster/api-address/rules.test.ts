@@ -18,7 +18,12 @@ const CASES = [
     dead: [],
     spread: "numgen inc mod 3 map { 0 : 10.208.0.3, 1 : 10.208.0.4, 2 : 10.208.0.5 }",
   },
-  { what: "one of three", servers: ["10.208.0.4"], dead: ["10.208.0.3", "10.208.0.5"], spread: "numgen inc mod 1 map { 0 : 10.208.0.4 }" },
+  {
+    what: "one of three",
+    servers: ["10.208.0.4"],
+    dead: ["10.208.0.3", "10.208.0.5"],
+    spread: "numgen inc mod 1 map { 0 : 10.208.0.4 }",
+  },
 ];
 
 for (const { what, servers, dead, spread } of CASES) {
@@ -34,7 +39,10 @@ for (const { what, servers, dead, spread } of CASES) {
           `ip daddr ${server} ct direction original ct original ip daddr 10.208.0.2 meta l4proto tcp reject with tcp reset`,
       ),
     );
-    assert.equal(chain(rules, "back-by-host").at(-1), "ip saddr 10.208.0.0/24 ct direction original ct original ip daddr 10.208.0.2 masquerade");
+    assert.equal(
+      chain(rules, "back-by-host").at(-1),
+      "ip saddr 10.208.0.0/24 ct direction original ct original ip daddr 10.208.0.2 masquerade",
+    );
   });
 }
 

@@ -10,7 +10,12 @@ const TABLE: [what: string, running: boolean, endpoint: object | undefined, pinn
   ["will start where it belongs", false, { IPAMConfig: PINNED, IPAddress: "", NetworkID: "n1" }, true],
   ["was never started", false, { IPAMConfig: PINNED, IPAddress: "", NetworkID: "" }, true],
   ["was put back without its address", true, { IPAMConfig: {}, IPAddress: "10.208.0.128", NetworkID: "n1" }, false],
-  ["was put back with another one", false, { IPAMConfig: { IPv4Address: "10.208.0.4" }, IPAddress: "", NetworkID: "n1" }, false],
+  [
+    "was put back with another one",
+    false,
+    { IPAMConfig: { IPv4Address: "10.208.0.4" }, IPAddress: "", NetworkID: "n1" },
+    false,
+  ],
   ["has none stated", false, { IPAMConfig: null, IPAddress: "", NetworkID: "n1" }, false],
   ["is of a network that was made anew", false, { IPAMConfig: PINNED, IPAddress: "", NetworkID: "n0" }, false],
   ["is in no network", true, undefined, false],

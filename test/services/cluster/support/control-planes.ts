@@ -39,7 +39,9 @@ export function askOnce(agent: Agent, host: string, timeoutMs: number): Promise<
     const call = request(options, (response) => {
       const server = (response.socket as TLSSocket).getPeerCertificate().subjectaltname ?? "";
       response.resume();
-      response.once("end", () => resolve({ answer: response.statusCode === 200 ? "ready" : "alive", error: "", server }));
+      response.once("end", () =>
+        resolve({ answer: response.statusCode === 200 ? "ready" : "alive", error: "", server }),
+      );
     });
     call.on("timeout", () => call.destroy(new Error("no answer in time")));
     call.on("error", (error: NodeJS.ErrnoException) =>
