@@ -46,7 +46,6 @@ export function readKindConfig(document: unknown): KindConfig | string[] {
         kind: patch.kind ?? "",
         patch: patch.patch ?? "",
       })),
-      containerdConfigPatches: read.containerdConfigPatches ?? [],
     }),
   };
 }
@@ -120,8 +119,8 @@ const cluster = object({
   runtimeConfig: map(text),
   kubeadmConfigPatches: list(text),
   kubeadmConfigPatchesJSON6902: list(object({ group: text, version: text, kind: text, patch: text })),
-  containerdConfigPatches: list(text),
-  containerdConfigPatchesJSON6902: unsupported([], "write it as containerdConfigPatches"),
+  containerdConfigPatches: unsupported([], "containerd is configured by the node image"),
+  containerdConfigPatchesJSON6902: unsupported([], "containerd is configured by the node image"),
 });
 
 /** Each node of the file is a group of one: that keeps their order. */

@@ -32,12 +32,6 @@ export function checkJsonPatches(found: Violations, patches: readonly JsonPatch[
   }
 }
 
-/** TOML, which is read by the node's own containerd alone. */
-export function checkContainerdPatches(found: Violations, patches: readonly string[], path: string): void {
-  if (!checkCount(found, patches, path)) return;
-  for (const [i, patch] of patches.entries()) checkText(found, patch, `${path}[${i}]`);
-}
-
 function kindProblem(patch: string): string {
   const other = (parseDocuments(patch) as { kind: unknown }[]).find(({ kind }) => !KINDS.includes(kind));
   return other === undefined ? "" : `a document's kind is none of ${KINDS.join(", ")}`;

@@ -5,7 +5,7 @@ import { isId } from "../../common/names/ids.ts";
 import type { Violations } from "../../common/names/violations.ts";
 import { checkNetworking, type NetworkRules } from "./check-networking.ts";
 import { checkNode, type NodeRules } from "./check-node.ts";
-import { checkContainerdPatches, checkJsonPatches, checkKubeadmPatches } from "./check-patches.ts";
+import { checkJsonPatches, checkKubeadmPatches } from "./check-patches.ts";
 import { checkHostPorts, type HostPort } from "./check-ports.ts";
 import * as limit from "./limits.ts";
 
@@ -37,7 +37,6 @@ export function checkSpec(
   checkMap(found, spec.runtimeConfig, RUNTIME_KEY, runtimeValueProblem, `${path}.runtime_config`);
   checkKubeadmPatches(found, spec.kubeadmConfigPatches, `${path}.kubeadm_config_patches`);
   checkJsonPatches(found, spec.kubeadmConfigJsonPatches, `${path}.kubeadm_config_json_patches`);
-  checkContainerdPatches(found, spec.containerdConfigPatches, `${path}.containerd_config_patches`);
   const counts = checkGroups(found, spec.nodeGroups, rules, `${path}.node_groups`);
   if (!counts) return false;
   checkNetworking(found, spec.networking!, counts, rules, `${path}.networking`);

@@ -89,7 +89,7 @@ runtimeConfig: {"api/alpha": "false", "batch/v1": true}
 kubeadmConfigPatches: ["kind: KubeletConfiguration\\n"]
 kubeadmConfigPatchesJSON6902:
 - {group: kubeadm.k8s.io, version: v1beta3, kind: ClusterConfiguration, patch: "[]"}
-containerdConfigPatches: ["version = 2"]
+containerdConfigPatches: []
 `,
     {
       networking: {
@@ -107,7 +107,6 @@ containerdConfigPatches: ["version = 2"]
       kubeadmConfigJsonPatches: [
         { group: "kubeadm.k8s.io", version: "v1beta3", kind: "ClusterConfiguration", patch: "[]" },
       ],
-      containerdConfigPatches: ["version = 2"],
     },
   ],
   ["fields that are there and empty", "nodes:\nnetworking:\nfeatureGates:\n", { networking: {} }],
@@ -140,6 +139,7 @@ nodes:
 - worker
 networking: {ipFamily: dual, apiServerPort: "6443", kubeProxyMode: userspace, dnsSearch: a.example}
 featureGates: {A: "yes"}
+containerdConfigPatches: ["version = 2"]
 containerdConfigPatchesJSON6902: ["[]"]
 `),
   );
@@ -158,7 +158,8 @@ containerdConfigPatchesJSON6902: ["[]"]
     "networking.kubeProxyMode: is none of iptables, ipvs, nftables, none",
     "networking.dnsSearch: is not a list",
     'featureGates["A"]: is neither true nor false',
-    "containerdConfigPatchesJSON6902: is not supported: write it as containerdConfigPatches",
+    "containerdConfigPatches: is not supported: containerd is configured by the node image",
+    "containerdConfigPatchesJSON6902: is not supported: containerd is configured by the node image",
   ]);
 });
 

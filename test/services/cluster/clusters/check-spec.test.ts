@@ -60,7 +60,6 @@ const good: [string, Input][] = [
     "a JSON patch in YAML",
     { kubeadmConfigJsonPatches: [{ kind: "InitConfiguration", patch: "- op: remove\n  path: /a" }] },
   ],
-  ["containerd patches", { containerdConfigPatches: ["[plugins]\n"] }],
   ["subnets", net({ podSubnet: "172.20.0.0/16", serviceSubnet: "172.21.0.0/20" })],
   ["an address of the host", net({ apiServerAddress: "192.168.7.5", apiServerPort: 6443 })],
   ["DNS", net({ dnsSearch: ["a.example", "b"], dnsDomain: "k8s.example" })],
@@ -120,7 +119,7 @@ const bad: [string, Input, string[]][] = [
     },
     ["[0].kind", "[1].patch", "[2].patch"].map((at) => `kubeadm_config_json_patches${at}`),
   ],
-  ["a NUL byte", { containerdConfigPatches: ["a\0b"] }, ["containerd_config_patches[0]"]],
+  ["a NUL byte", { kubeadmConfigPatches: ["a\0b"] }, ["kubeadm_config_patches[0]"]],
   [
     "no ranges",
     net({ podSubnet: "10.244.0.0", serviceSubnet: "x" }),
