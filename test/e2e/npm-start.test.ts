@@ -96,7 +96,7 @@ test("one command from nothing to a live instance, which outlives it", { timeout
 
     const { code, output } = await first.interrupt();
     assert.equal(code, 0, output);
-    assert.match(output, /stopping gateway\nstopping compute\nstopping redis/);
+    assert.match(output, /stopping gateway\nstopping cluster\nstopping compute\nstopping redis/);
     assert.deepEqual(serviceOf(), []);
     assert.notEqual(startTicks(before.State.Pid), undefined, "the instance runs on");
     if (isPrivate) assert.equal(await hasTable(bridge), true, "what it needs stays");
