@@ -1,5 +1,6 @@
 import { type ConfigReader, type Environment, readConfig } from "../services/common/config/config.ts";
 import { type ProcessConfig, readProcessConfig } from "../services/common/config/process.ts";
+import { readServices } from "../services/common/config/services.ts";
 import { splitHostPort } from "../services/common/config/values.ts";
 
 export interface GatewayConfig extends ProcessConfig {
@@ -36,10 +37,7 @@ export function buildGatewayConfig(c: ConfigReader): GatewayConfig {
     max: 1_000_000,
   });
   const grpcListen = c.hostPort("GANTRY_GRPC_LISTEN", "127.0.0.1:9601", "The one gRPC address of all services");
-  const services = c.map("GANTRY_SERVICES", "compute=127.0.0.1:9611", "gRPC address of each service", (address) => {
-    splitHostPort(address);
-    return address;
-  });
+  const services = readServices(c, "compute=127.0.0.1:9611");
   for (const service of services.keys()) {
     if (!KNOWN_SERVICES.has(service))
       c.problems.push(`GANTRY_SERVICES names ${service}, which is no service of Gantry`);

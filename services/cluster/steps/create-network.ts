@@ -1,6 +1,6 @@
 import { status as Code } from "@grpc/grpc-js";
 import { createNetwork, findNetwork, removeNetwork } from "../../common/engine/api/networks.ts";
-import { EngineError, isEngineStatus } from "../../common/engine/errors.ts";
+import { EngineError, isSubnetOverlap } from "../../common/engine/errors.ts";
 import { LABEL_UID } from "../../common/engine/labels.ts";
 import { networkFromInspect } from "../../common/engine/state.ts";
 import { failedPrecondition } from "../../common/errors/errors.ts";
@@ -46,7 +46,7 @@ export async function ensureNetwork(ctx: ClusterContext): Promise<boolean> {
     });
     return true;
   } catch (error) {
-    if (isOverlap(error)) return false;
+    if (isSubnetOverlap(error)) return false;
     if (!(error instanceof EngineError) || error.code !== Code.ALREADY_EXISTS) throw error;
     return isOwn(ctx);
   }
@@ -68,8 +68,4 @@ export async function removeClusterNetwork(ctx: ClusterContext): Promise<void> {
   const found = await findNetwork(engine, ctx.networkName, { signal: ctx.signal });
   if (!found || networkFromInspect(found).labels[LABEL_UID] !== ctx.uid) return;
   await removeNetwork(engine, found.Id, { signal: ctx.signal });
-}
-
-function isOverlap(error: unknown): boolean {
-  return [400, 403, 500].some((status) => isEngineStatus(error, status)) && /overlap/i.test((error as Error).message);
 }

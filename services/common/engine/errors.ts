@@ -79,6 +79,11 @@ export function isEngineNotFound(error: unknown): error is EngineError {
   return isEngineStatus(error, 404);
 }
 
+/** Whether a network's subnet was refused because another has it: engines say so with several codes. */
+export function isSubnetOverlap(error: unknown): error is EngineError {
+  return [400, 403, 500].some((status) => isEngineStatus(error, status)) && /overlap/i.test((error as Error).message);
+}
+
 /** Whether the engine could not be reached or was too busy: the same call may succeed later. */
 export function isEngineUnavailable(error: unknown): error is EngineError {
   return error instanceof EngineError && error.code === Code.UNAVAILABLE;

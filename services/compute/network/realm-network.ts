@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import type { Engine } from "../../common/engine/engine.ts";
 import { createNetwork, findNetwork, listNetworks } from "../../common/engine/api/networks.ts";
-import { isEngineStatus } from "../../common/engine/errors.ts";
+import { isSubnetOverlap } from "../../common/engine/errors.ts";
 import { KIND_NETWORK, LABEL_KIND, LABEL_NAME } from "../../common/engine/labels.ts";
 import { networkFromInspect } from "../../common/engine/state.ts";
 import { failedPrecondition } from "../../common/errors/errors.ts";
@@ -104,7 +104,7 @@ export class RealmNetwork {
         // Someone made it at the same moment, or the range is taken after all.
         const found = await findNetwork(engine, this.name, { signal });
         if (found) return { subnet: this.#subnetOf(networkFromInspect(found)), innerPool };
-        if (!isOverlap(error)) throw error;
+        if (!isSubnetOverlap(error)) throw error;
       }
     }
     throw failedPrecondition(
@@ -162,11 +162,4 @@ function innerPoolBeside(used: readonly Range[]): string {
 
 function rangesOf(subnets: readonly string[]): Range[] {
   return subnets.flatMap((subnet) => parseRange(subnet) ?? []);
-}
-
-function isOverlap(error: unknown): boolean {
-  return (
-    (isEngineStatus(error, 403) || isEngineStatus(error, 400) || isEngineStatus(error, 500)) &&
-    /overlap/i.test(error.message)
-  );
 }

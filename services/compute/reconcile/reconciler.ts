@@ -6,12 +6,13 @@ import { GantryError, operationInProgress } from "../../common/errors/errors.ts"
 import type { Operations } from "../../common/jobs/api.ts";
 import { formatEngineName } from "../../common/names/engine-names.ts";
 import { idOf, projectOf } from "../../common/names/resource-names.ts";
+import { Backoff } from "../../common/observe/backoff.ts";
+import { ReconcileLoop } from "../../common/observe/reconcile-loop.ts";
 import type { StoreHandle } from "../../common/store/store.ts";
 import type { Instance } from "../../../proto/gen/gantry/compute/v1/instance.ts";
 import type { HostTools } from "../host-tools.ts";
 import { instanceKind } from "../kinds.ts";
 import { hasLivingProcess } from "../steps/orphan-shim.ts";
-import { Backoff } from "../../common/observe/backoff.ts";
 import { type Correction, difference } from "./difference.ts";
 import { STRAY_GRACE_MS, Strays } from "./strays.ts";
 
@@ -24,10 +25,6 @@ export interface ReconcilerOptions {
   log: Logger;
 }
 
-/** However quiet the engine is, everything is compared from time to time. */
-const ROUND_INTERVAL_MS = 30_000;
-/** How soon it is looked again after nothing could be done: the lease was not held yet, the engine or Redis was away. */
-const RETRY_INTERVAL_MS = 500;
 /** After a change: what belongs together mostly comes together. */
 const SETTLE_MS = 200;
 /** No instance's name. */
@@ -42,14 +39,18 @@ export class Reconciler {
   readonly #options: ReconcilerOptions;
   readonly #backoff = new Backoff();
   readonly #strays: Strays;
-  readonly #due = new Map<string, NodeJS.Timeout>();
-  #working: Promise<void> = Promise.resolve();
-  /** Something was not looked at. */
-  #missed = false;
+  readonly #loop: ReconcileLoop;
 
   constructor(options: ReconcilerOptions) {
+    const { tools, log, isActive, store } = options;
     this.#options = options;
     this.#strays = new Strays(options);
+    this.#loop = new ReconcileLoop({
+      names: () => [...tools.catalog.onHost(tools.host).map(({ meta }) => meta!.name), STRAYS],
+      compare: (name) => (name === STRAYS ? this.#lookForStrays() : this.#compare(name)),
+      canWork: () => isActive() && store.state === "live" && tools.observer.status.state === "live",
+      log,
+    });
   }
 
   /** Until `signal` aborts. */
@@ -64,85 +65,33 @@ export class Reconciler {
           if (change.kind !== "container") continue;
           const labels = change.type === "put" ? change.object.labels : change.previous.labels;
           const identity = identityOf(labels);
-          if (identity?.kind === KIND_INSTANCE) this.#later(identity.name, SETTLE_MS);
+          if (identity?.kind === KIND_INSTANCE) this.#loop.later(identity.name, SETTLE_MS);
         }
       }),
       tools.observer.onStatus(({ state }) => {
-        if (state === "live") this.#everything();
+        if (state === "live") this.#loop.everything();
       }),
       tools.catalog.onChange((instance, deleted) => {
         const { name, uid, host, operation } = instance.meta!;
         if (deleted) this.#backoff.forget(uid);
-        else if (host === tools.host && operation === "") this.#later(name, SETTLE_MS);
+        else if (host === tools.host && operation === "") this.#loop.later(name, SETTLE_MS);
       }),
     ];
-    const timers = [
-      setInterval(() => this.#everything(), ROUND_INTERVAL_MS),
-      setInterval(() => {
-        if (this.#missed && this.#canWork()) this.#everything();
-      }, RETRY_INTERVAL_MS),
-    ];
     const end = (): void => {
-      for (const timer of timers) clearInterval(timer);
       for (const stop of stops) stop();
-      for (const due of this.#due.values()) clearTimeout(due);
-      this.#due.clear();
     };
     signal.addEventListener("abort", end, { once: true });
     if (signal.aborted) end();
-    else this.#everything();
+    this.#loop.run(signal);
   }
 
   /** What has begun is over. */
-  async idle(): Promise<void> {
-    await this.#working;
-  }
-
-  #canWork(): boolean {
-    const { isActive, store, tools } = this.#options;
-    return isActive() && store.state === "live" && tools.observer.status.state === "live";
-  }
-
-  #everything(): void {
-    this.#missed = false;
-    for (const instance of this.#options.tools.catalog.onHost(this.#options.tools.host)) {
-      this.#later(instance.meta!.name, 0);
-    }
-    this.#enqueue(STRAYS, () => this.#lookForStrays());
+  idle(): Promise<void> {
+    return this.#loop.idle();
   }
 
   async #lookForStrays(): Promise<void> {
-    if (!(await this.#strays.look()) || this.#due.has(STRAYS)) return;
-    const again = (): void => {
-      this.#due.delete(STRAYS);
-      this.#enqueue(STRAYS, () => this.#lookForStrays());
-    };
-    this.#due.set(STRAYS, setTimeout(again, STRAY_GRACE_MS + SETTLE_MS));
-  }
-
-  /** Once per instance: what is due already stays as it is. */
-  #later(name: string, waitMs: number): void {
-    if (this.#due.has(name)) return;
-    const timer = setTimeout(() => {
-      this.#due.delete(name);
-      this.#enqueue(name, () => this.#compare(name));
-    }, waitMs);
-    this.#due.set(name, timer);
-  }
-
-  #enqueue(what: string, work: () => Promise<void>): void {
-    this.#working = this.#working.then(async () => {
-      if (!this.#canWork()) {
-        this.#missed = true;
-        return;
-      }
-      try {
-        await work();
-      } catch (error) {
-        // The next round looks again.
-        this.#options.log.warn({ err: error, target: what }, "not reconciled");
-      }
-    });
+    if (await this.#strays.look()) this.#loop.later(STRAYS, STRAY_GRACE_MS + SETTLE_MS);
   }
 
   async #compare(name: string): Promise<void> {
@@ -151,7 +100,7 @@ export class Reconciler {
     if (!known?.meta || known.meta.host !== tools.host) return;
     if (difference(known, this.#observed(known)) === undefined) return;
     const waitMs = this.#backoff.waitMs(known.meta.uid, performance.now());
-    if (waitMs > 0) return this.#later(name, waitMs);
+    if (waitMs > 0) return this.#loop.later(name, waitMs);
     await this.#correct(name);
   }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { status as Code } from "@grpc/grpc-js";
-import { engineAnswerError } from "../../../../services/common/engine/errors.ts";
+import { engineAnswerError, isSubnetOverlap } from "../../../../services/common/engine/errors.ts";
 
 test("answers of an engine that is busy with what came before are worth another try", () => {
   const passing: [number, string][] = [
@@ -22,4 +22,13 @@ test("answers of an engine that is busy with what came before are worth another 
   ];
   for (const [status, detail, code] of final)
     assert.equal(engineAnswerError(status, "POST /x", detail).code, code, detail);
+});
+
+test("a subnet that another network has is told, whatever code the engine says it with", () => {
+  const overlap = "Pool overlaps with other one on this address space";
+  for (const status of [400, 403, 500])
+    assert.ok(isSubnetOverlap(engineAnswerError(status, "POST /networks/create", overlap)), String(status));
+  assert.ok(!isSubnetOverlap(engineAnswerError(409, "POST /networks/create", overlap)));
+  assert.ok(!isSubnetOverlap(engineAnswerError(500, "POST /networks/create", "no space left on device")));
+  assert.ok(!isSubnetOverlap(new Error(overlap)));
 });
