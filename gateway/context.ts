@@ -13,6 +13,7 @@ import { createRouter } from "./commands/router.ts";
 import type { GatewayConfig } from "./config.ts";
 import { createSocketMetrics, registerMirrorMetrics } from "./metrics.ts";
 import { followService } from "./mirror/feed.ts";
+import { HOST_FEED_KINDS } from "./mirror/host-feed-kinds.ts";
 import { HostFeeds } from "./mirror/host-feeds.ts";
 import { Mirrors } from "./mirror/mirrors.ts";
 import { UsageFeed } from "./mirror/usage-feed.ts";
@@ -63,8 +64,11 @@ export async function createContext(main: MainContext<GatewayConfig>): Promise<G
   }
   const compute = mirrors.trackers.get("compute");
   if (compute) {
-    const connect = (address: string): Client => connectClient(Client, address, credentials, { serverName: "compute" });
-    new HostFeeds({ world: mirrors.world, compute, connect, toJson, log, signal, fail }).start();
+    for (const feed of HOST_FEED_KINDS.filter(({ service }) => clients.has(service))) {
+      const options = { serverName: feed.service };
+      const connect = (address: string): Client => connectClient(Client, address, credentials, options);
+      new HostFeeds({ world: mirrors.world, feed, compute, connect, toJson, log, signal, fail }).start();
+    }
   }
   const tickets = new Tickets();
   const sockets = new SocketServer({

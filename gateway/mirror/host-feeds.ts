@@ -1,19 +1,20 @@
 import type { Client } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import { followService } from "./feed.ts";
+import type { HostFeedKind } from "./host-feed-kinds.ts";
 import type { Change, Item } from "./item.ts";
 import { OriginTracker } from "./origin-tracker.ts";
 import type { ToJson } from "./projection.ts";
 import type { World } from "./world.ts";
 
-/** What a host's engine has; see gantry/compute/v1/engine.proto. */
-const ENGINE_KINDS = ["Container", "EngineNetwork", "EngineVolume", "Image"];
 /** Hosts whose observations are followed. */
 export const HOST_FEEDS_MAX = 1_000;
 
 export interface HostFeedsOptions {
   world: World;
-  /** Tracker of the compute service that the gateway is configured with: its own host needs no other stream. */
+  /** What is followed: of one service. */
+  feed: HostFeedKind;
+  /** Tracker of the compute service that the gateway is configured with: the services it is configured with are of that one's host. */
   compute: OriginTracker;
   connect(address: string): Client;
   toJson: ToJson;
@@ -30,8 +31,8 @@ interface HostFeed {
 }
 
 /**
- * Records come from any replica of a service, but what a host's engine has is told by that host alone: one stream to each other host,
- * found through the host records.
+ * Records come from any replica of a service, but what it observes on a host is told by its process there alone: one stream to each other
+ * host, found through the host records.
  */
 export class HostFeeds {
   readonly #options: HostFeedsOptions;
@@ -53,14 +54,18 @@ export class HostFeeds {
   #changed(origin: string, changes: readonly Change[]): void {
     this.#yield(origin);
     for (const { key, before, after } of changes) {
-      if ((after ?? before)?.kind === "Host") this.#follow(key.slice(key.lastIndexOf("/") + 1), addressOf(after));
+      if ((after ?? before)?.kind === "Host") this.#follow(key.slice(key.lastIndexOf("/") + 1), this.#addressOf(after));
     }
   }
 
-  /** The configured service tells of this origin by itself: one that does so late must not have its items told by two. */
+  /** The configured services tell of this host by themselves: one that does so late must not have its items told by two. */
   #yield(origin: string): void {
     const host = hostOf(origin);
-    if (host !== undefined && this.#feeds.has(host) && this.#options.compute.covers(origin)) this.#drop(host);
+    if (host !== undefined && this.#feeds.has(host) && this.#isOwn(host)) this.#drop(host);
+  }
+
+  #isOwn(host: string): boolean {
+    return this.#options.compute.covers(engineOrigin(host));
   }
 
   #follow(host: string, address: string | undefined): void {
@@ -68,12 +73,11 @@ export class HostFeeds {
     if (found?.address === address) return;
     if (address === undefined) return this.#drop(host);
     found?.disconnect();
-    const origin = `docker/${host}`;
-    if (!found && this.#options.compute.covers(origin)) return;
+    if (!found && this.#isOwn(host)) return;
     if (!found && this.#feeds.size >= HOST_FEEDS_MAX) {
       return this.#options.log.error({ host, HOST_FEEDS_MAX }, "too many hosts to follow");
     }
-    const tracker = found?.tracker ?? this.#track(origin);
+    const tracker = found?.tracker ?? this.#track(host);
     this.#feeds.set(host, { address, tracker, disconnect: this.#connect(address, tracker) });
   }
 
@@ -84,31 +88,39 @@ export class HostFeeds {
     found?.tracker.destroy();
   }
 
-  #track(origin: string): OriginTracker {
-    const { world, toJson, log } = this.#options;
-    const reports = (name: string): boolean => name === origin;
-    return new OriginTracker({ world, service: "compute", toJson, log, reports, expects: [origin] });
+  #track(host: string): OriginTracker {
+    const { world, feed, toJson, log } = this.#options;
+    const { service } = feed;
+    // The records, and what is said of them, are left to the configured service.
+    const reports = (origin: string): boolean => origin !== service;
+    return new OriginTracker({ world, service, toJson, log, reports, expects: feed.expects(host) });
   }
 
   #connect(address: string, tracker: OriginTracker): () => void {
-    const { connect, log, signal, fail } = this.#options;
+    const { feed, connect, log, signal, fail } = this.#options;
     const controller = new AbortController();
     const client = connect(address);
     const ends = AbortSignal.any([signal, controller.signal]);
-    followService({ client, tracker, kinds: ENGINE_KINDS, log, signal: ends })
+    followService({ client, tracker, kinds: feed.kinds, log, signal: ends })
       .catch(fail)
       .finally(() => client.close());
     return () => controller.abort();
   }
+
+  #addressOf(host: Item | undefined): string | undefined {
+    if (!host) return undefined;
+    const data = JSON.parse(host.text) as { status?: { endpoints?: Record<string, string> } };
+    return data.status?.endpoints?.[this.#options.feed.service];
+  }
 }
 
-/** `h1` of `docker/h1`. */
+const ENGINE_PREFIX = "docker/";
+
+/** Origin of what a host's engine has: each compute process tells of its own. */
+function engineOrigin(host: string): string {
+  return `${ENGINE_PREFIX}${host}`;
+}
+
 function hostOf(origin: string): string | undefined {
-  return origin.startsWith("docker/") ? origin.slice("docker/".length) : undefined;
-}
-
-function addressOf(host: Item | undefined): string | undefined {
-  if (!host) return undefined;
-  const data = JSON.parse(host.text) as { status?: { endpoints?: Record<string, string> } };
-  return data.status?.endpoints?.["compute"];
+  return origin.startsWith(ENGINE_PREFIX) ? origin.slice(ENGINE_PREFIX.length) : undefined;
 }

@@ -25,6 +25,7 @@ export async function addObservedCluster(
   platform: Platform,
   api: TestApiServer,
   id: string,
+  host = platform.hostName,
 ): Promise<{ name: string; remove(): Promise<void> }> {
   const name = `projects/default/clusters/${id}`;
   const nodeId = `${id}-control-plane`;
@@ -37,7 +38,6 @@ export async function addObservedCluster(
   await putFiles(engine, Id, files, AbortSignal.timeout(SETUP_TIMEOUT_MS));
   await startContainer(engine, Id);
   engine.close();
-  const host = platform.hostName;
   await write(platform, async (tx) => {
     tx.create(
       clusterKind,

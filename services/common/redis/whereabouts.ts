@@ -32,7 +32,8 @@ export class Whereabouts {
 
   /** gRPC address of the service on a host; undefined when nothing has been heard of it. */
   async find(host: string): Promise<string | undefined> {
-    return (await this.#options.redis.get(this.#key(host))) ?? undefined;
+    const { redis, prefix } = this.#options;
+    return findEndpoint(redis, prefix, host);
   }
 
   close(): void {
@@ -40,12 +41,17 @@ export class Whereabouts {
   }
 
   async #tell(address: string): Promise<void> {
-    const { redis, host } = this.#options;
+    const { redis, prefix, host } = this.#options;
     // A write that waits for Redis to come back is worth nothing: the next one comes soon.
-    if (redis.status === "ready") await redis.set(this.#key(host), address, "PX", TTL_MS);
+    if (redis.status === "ready") await redis.set(endpointKey(prefix, host), address, "PX", TTL_MS);
   }
+}
 
-  #key(host: string): string {
-    return `${this.#options.prefix}:endpoint:${host}`;
-  }
+/** gRPC address of a service on a host, by the prefix of its keys; undefined when nothing has been heard of it. */
+export async function findEndpoint(redis: Redis, prefix: string, host: string): Promise<string | undefined> {
+  return (await redis.get(endpointKey(prefix, host))) ?? undefined;
+}
+
+function endpointKey(prefix: string, host: string): string {
+  return `${prefix}:endpoint:${host}`;
 }

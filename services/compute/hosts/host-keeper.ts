@@ -17,6 +17,7 @@ import { beat, type HeartbeatOptions, keepBeating } from "./heartbeat.ts";
 import { type HostFacts, hostStatus } from "./host-status.ts";
 import { readAddresses, readInventory } from "./inventory.ts";
 import type { LimitsView } from "./limits-view.ts";
+import { neighbourEndpoints, NEIGHBOURS_INTERVAL_MS } from "./neighbours.ts";
 import { type ProbeKey, readBootId, readProbeCache, writeProbeCache } from "./probes/probe-cache.ts";
 import { runProbes } from "./probes/run-probes.ts";
 
@@ -38,7 +39,7 @@ export interface HostKeeperOptions {
   limitsView: LimitsView;
   observer: EngineObserver;
   catalog: InstanceCatalog;
-  /** gRPC addresses of this process's services, by which other hosts reach them. */
+  /** gRPC addresses by which other hosts reach this process; those of the host's other services are added. */
   endpoints: Record<string, string>;
   /** True when Gantry started the engine for itself. */
   engineOwned: boolean;
@@ -140,6 +141,7 @@ export class HostKeeper {
     await Promise.all([
       keepBeating(this.#heartbeat),
       this.#repeat(DEVICES_INTERVAL_MS, () => this.#refreshDevices()),
+      this.#repeat(NEIGHBOURS_INTERVAL_MS, () => this.#readNeighbours()),
       this.#probeHourly(),
     ]);
     for (const stop of this.#stops.splice(0)) stop();
@@ -171,6 +173,15 @@ export class HostKeeper {
     this.#facts.gpus = await discoverGpus(engine, signal);
     this.#facts.addresses = await readAddresses();
     await this.#writeRecord();
+  }
+
+  /** One that is not heard of keeps its address: it may only be restarting. */
+  async #readNeighbours(): Promise<void> {
+    const { endpoints, redis, host } = this.#options;
+    const found = Object.entries(await neighbourEndpoints(redis, host));
+    if (found.every(([service, address]) => endpoints[service] === address)) return;
+    Object.assign(endpoints, Object.fromEntries(found));
+    this.#writes.request(RECORD);
   }
 
   async #probe(): Promise<void> {

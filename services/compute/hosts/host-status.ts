@@ -24,7 +24,7 @@ export interface HostFacts {
   addresses: HostAddress[] | undefined;
   capabilities: Record<string, Capability> | undefined;
   gpus: { devices: GpuDevice[]; problems: string[] } | undefined;
-  /** Of this process: others' in the record are kept. */
+  /** By service, as far as known: others' in the record are kept. */
   endpoints: Record<string, string>;
   /** Placed on the host. */
   instances: readonly Instance[];
