@@ -4,13 +4,12 @@ import { dirname, join } from "node:path";
 import { kubernetesPrograms } from "../../deploy/local/images/node/programs.ts";
 import type { ProgramSpec } from "../../deploy/local/process/program.ts";
 import { KubernetesClient } from "../../services/cluster/kubernetes/client.ts";
-import { ADMIN_CONF_PATH } from "../../services/cluster/kubernetes/clients.ts";
+import { ADMIN_CONF_PATH, PKI_FOLDER, SUPER_ADMIN_CONF_PATH } from "../../services/cluster/pki/paths.ts";
 import { parseAdminConf } from "../../services/cluster/kubernetes/credentials.ts";
 import type { ClusterTarget } from "../../services/cluster/kubernetes/target.ts";
 import { parseKubernetesVersion } from "../../services/cluster/kubeadm/version.ts";
 import { createAuthorities } from "../../services/cluster/pki/authorities.ts";
 import { controlPlaneFiles } from "../../services/cluster/pki/control-plane-files.ts";
-import { PKI_FOLDER } from "../../services/cluster/pki/paths.ts";
 import { etcdProgram } from "../images/etcd.ts";
 import { testFolder } from "./cleanup.ts";
 import { testConfig } from "./config.ts";
@@ -28,6 +27,8 @@ export interface TestApiServer extends AsyncDisposable {
   port: number;
   /** The admin's kubeconfig. */
   adminConf: string;
+  /** From keys of 1.29 on. */
+  superAdminConf: string | undefined;
   /** For `KubernetesClients` and `KubernetesClient`. */
   target: ClusterTarget;
   readonly pid: number;
@@ -48,6 +49,8 @@ export interface TestApiServer extends AsyncDisposable {
 export interface ApiServerOptions {
   /** Arguments besides the usual ones. */
   args?: readonly string[];
+  /** Kubernetes version that its keys are made for. Default: its own. */
+  keysVersion?: string;
 }
 
 export async function startApiServer(options: ApiServerOptions = {}): Promise<TestApiServer> {
@@ -57,7 +60,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Te
   const etcdPath = await etcdProgram(cacheDir);
   const folder = await testFolder("api");
   const [clientPort, peerPort, port] = (await freePorts(3)) as [number, number, number];
-  const files = await writeKeys(folder.path);
+  const files = await writeKeys(folder.path, options.keysVersion);
   const spec = (name: string, command: string, args: string[], isReady: ProgramSpec["isReady"]): ProgramSpec => ({
     name,
     command,
@@ -77,8 +80,9 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Te
     controlPlanes: [],
   };
   const adminConf = files.get(ADMIN_CONF_PATH)!;
+  const superAdminConf = files.get(SUPER_ADMIN_CONF_PATH);
   const client = new KubernetesClient(target, () =>
-    Promise.resolve(parseAdminConf(adminConf, "the test's admin.conf")),
+    Promise.resolve(parseAdminConf(superAdminConf ?? adminConf, "the test's admin.conf")),
   );
   const etcd = new TestService(
     spec("etcd", etcdPath, etcdArgs(join(folder.path, "etcd"), clientPort, peerPort), (signal) =>
@@ -115,6 +119,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Te
     version: VERSION,
     port,
     adminConf,
+    superAdminConf,
     target,
     client,
     get pid() {
@@ -131,10 +136,10 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Te
 }
 
 /** All keys and certificates of a control plane on loopback, of a new authority: texts by path. */
-export async function controlPlaneKeys(): Promise<Map<string, string>> {
+export async function controlPlaneKeys(version = VERSION): Promise<Map<string, string>> {
   const now = new Date();
   const made = await controlPlaneFiles(await createAuthorities(now), {
-    version: parseKubernetesVersion(VERSION)!,
+    version: parseKubernetesVersion(version)!,
     clusterName: "test",
     nodeName: "test-control-plane",
     address: "127.0.0.1",
@@ -148,8 +153,8 @@ export async function controlPlaneKeys(): Promise<Map<string, string>> {
   return new Map(made.flatMap((file) => ("content" in file ? [[file.path, file.content]] : [])));
 }
 
-async function writeKeys(folder: string): Promise<Map<string, string>> {
-  const texts = await controlPlaneKeys();
+async function writeKeys(folder: string, version?: string): Promise<Map<string, string>> {
+  const texts = await controlPlaneKeys(version);
   for (const [name, text] of texts) {
     const path = join(folder, name);
     await mkdir(dirname(path), { recursive: true });

@@ -8,7 +8,7 @@ import { operationKind } from "../../services/common/jobs/kind.ts";
 import type { Transaction } from "../../services/common/store/api.ts";
 import { openStore } from "../../services/common/store/store.ts";
 import { clusterKind, clusterKinds, nodeKind } from "../../services/cluster/kinds.ts";
-import { ADMIN_CONF_PATH } from "../../services/cluster/kubernetes/clients.ts";
+import { ADMIN_CONF_PATH } from "../../services/cluster/pki/paths.ts";
 import { putFiles } from "../../services/cluster/nodes/put-files.ts";
 import { BUSYBOX } from "../images/images.ts";
 import type { TestApiServer } from "./api-server.ts";

@@ -2,11 +2,13 @@ import type { Logger } from "pino";
 import { readContainerFile } from "../../common/engine/api/read-file.ts";
 import type { Engine } from "../../common/engine/engine.ts";
 import { unavailable } from "../../common/errors/errors.ts";
+import { ADMIN_CONF_PATH, SUPER_ADMIN_CONF_PATH } from "../pki/paths.ts";
 import { KubernetesClient } from "./client.ts";
 import { type Credentials, parseAdminConf } from "./credentials.ts";
 import type { ClusterTarget } from "./target.ts";
 
-export const ADMIN_CONF_PATH = "/etc/kubernetes/admin.conf";
+/** The one that is taken first comes first: an ordinary admin of 1.29 and later has no rights before the cluster has given them. */
+export const ADMIN_CONF_PATHS = [SUPER_ADMIN_CONF_PATH, ADMIN_CONF_PATH] as const;
 export const ADMIN_CONF_BYTES_MAX = 64 * 1024;
 
 export interface KubernetesClientsOptions {
@@ -61,12 +63,14 @@ export class KubernetesClients {
   /** From the first control plane that has them, running or not. */
   async #read({ name, controlPlanes }: ClusterTarget, signal: AbortSignal | undefined): Promise<Credentials> {
     const { engine, log } = this.#options;
+    const options = { bytesMax: ADMIN_CONF_BYTES_MAX, signal };
     for (const container of controlPlanes) {
-      const options = { bytesMax: ADMIN_CONF_BYTES_MAX, signal };
-      const file = await readContainerFile(engine, container, ADMIN_CONF_PATH, options);
-      if (file === undefined) continue;
-      log.debug({ cluster: name, container }, "read the cluster's admin credentials");
-      return parseAdminConf(file.toString("utf8"), `${ADMIN_CONF_PATH} of ${container}`);
+      for (const path of ADMIN_CONF_PATHS) {
+        const file = await readContainerFile(engine, container, path, options);
+        if (file === undefined) continue;
+        log.debug({ cluster: name, container, path }, "read the cluster's admin credentials");
+        return parseAdminConf(file.toString("utf8"), `${path} of ${container}`);
+      }
     }
     throw unavailable("KUBERNETES_UNAVAILABLE", `no control plane of ${name} has ${ADMIN_CONF_PATH} yet`);
   }

@@ -2,13 +2,11 @@ import type { Cluster } from "../../../proto/gen/gantry/cluster/v1/cluster.ts";
 import { MountPropagation, type Node, type NodeMount, NodeRole } from "../../../proto/gen/gantry/cluster/v1/node.ts";
 import { identityLabels, KIND_NODE, KIND_VOLUME } from "../../common/engine/labels.ts";
 import { engineNameOfCluster } from "../clusters/names.ts";
+import { ADMIN_CONF_PATH, API_PORT } from "../pki/paths.ts";
 
 /** kind's own labels: by them its tools find a cluster's nodes. On nothing but nodes (and the load balancer's stub): kind removes all that has them. */
 export const LABEL_KIND_CLUSTER = "io.x-k8s.kind.cluster";
 export const LABEL_KIND_ROLE = "io.x-k8s.kind.role";
-
-export const API_PORT = 6443;
-export const ADMIN_KUBECONFIG = "/etc/kubernetes/admin.conf";
 
 /** The engine keeps that much of what a node's systemd says: it must not fill the host's disk. */
 const LOG_CONFIG = { Type: "json-file", Config: { "max-size": "10m", "max-file": "3" } };
@@ -51,7 +49,7 @@ export function nodeContainerOptions({ cluster, node, network, emptyVar = false 
     Image: spec.image || cluster.spec!.image,
     Hostname: node.reservation!.kubernetesName,
     Tty: true,
-    Env: isControlPlane ? [`KUBECONFIG=${ADMIN_KUBECONFIG}`] : [],
+    Env: isControlPlane ? [`KUBECONFIG=${ADMIN_CONF_PATH}`] : [],
     Labels: {
       ...identityLabels({ name: meta.name, uid: meta.uid, kind: KIND_NODE }),
       [LABEL_KIND_CLUSTER]: engineNameOfCluster(cluster.meta!.name),

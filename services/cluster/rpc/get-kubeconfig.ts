@@ -13,7 +13,8 @@ import { clientKubeconfig } from "../clusters/kubeconfig.ts";
 import { CLUSTER, containerNameOfNode, engineNameOfCluster } from "../clusters/names.ts";
 import type { ClusterServiceContext } from "../context.ts";
 import { clusterKind } from "../kinds.ts";
-import { ADMIN_CONF_BYTES_MAX, ADMIN_CONF_PATH } from "../kubernetes/clients.ts";
+import { ADMIN_CONF_BYTES_MAX } from "../kubernetes/clients.ts";
+import { ADMIN_CONF_PATH } from "../pki/paths.ts";
 import { needState } from "./cluster-verb.ts";
 
 /** Also of a stopped cluster: the file is read without anything of it running. */

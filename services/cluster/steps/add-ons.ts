@@ -1,4 +1,4 @@
-import { KubeProxyMode, PodNetwork } from "../../../proto/gen/gantry/cluster/v1/cluster.ts";
+import { type ClusterNetworking, KubeProxyMode, PodNetwork } from "../../../proto/gen/gantry/cluster/v1/cluster.ts";
 import { readContainerFile } from "../../common/engine/api/read-file.ts";
 import { controlPlanesOf } from "../clusters/control-planes.ts";
 import { containerNameOfNode } from "../clusters/names.ts";
@@ -34,14 +34,13 @@ export async function completeControlPlane(ctx: ClusterContext): Promise<void> {
 /** What kubeadm puts into a cluster, by its own hand, and what the image brings. `begun`: what is to have the processors first. */
 export async function installAddOns(ctx: ClusterContext, begun: Promise<void>): Promise<void> {
   const container = firstContainer(ctx);
-  const { podNetwork, kubeProxyMode } = ctx.cluster.spec!.networking!;
   await aboutNode(ctx, container, async () => {
     await begun;
     await waitForReadyApi(ctx);
-    if (kubeProxyMode !== KubeProxyMode.KUBE_PROXY_MODE_NONE)
-      await run(ctx, container, initPhase("addon", "kube-proxy"));
-    if (podNetwork === PodNetwork.POD_NETWORK_IMAGE) await applyManifest(ctx, container, POD_NETWORK_MANIFEST);
-    await run(ctx, container, initPhase("upload-config", "all"));
+    for (const addOn of networkAddOns(ctx.cluster.spec!.networking!)) {
+      if ("phase" in addOn) await run(ctx, container, initPhase(...addOn.phase));
+      else await applyManifest(ctx, container, addOn.manifest);
+    }
     await run(ctx, container, initPhase("mark-control-plane"));
     for (const further of furtherContainers(ctx)) await noteControlPlane(ctx, further);
     await run(ctx, container, initPhase("bootstrap-token"));
@@ -50,6 +49,21 @@ export async function installAddOns(ctx: ClusterContext, begun: Promise<void>): 
     }
     await applyManifest(ctx, container, STORAGE_MANIFEST);
   });
+}
+
+type AddOn = { phase: string[] } | { manifest: string };
+
+/** kubeadm's configuration and what nodes need to be ready, which comes as early as it can. */
+export function networkAddOns({
+  podNetwork,
+  kubeProxyMode,
+}: Pick<ClusterNetworking, "podNetwork" | "kubeProxyMode">): AddOn[] {
+  const config = { phase: ["upload-config", "all"] };
+  const network = podNetwork === PodNetwork.POD_NETWORK_IMAGE ? [{ manifest: POD_NETWORK_MANIFEST }] : [];
+  // From 1.29 on the first phase that asks the API gives the admin its rights: no manifest can be applied before.
+  return kubeProxyMode === KubeProxyMode.KUBE_PROXY_MODE_NONE
+    ? [config, ...network]
+    : [{ phase: ["addon", "kube-proxy"] }, ...network, config];
 }
 
 /** Roles and priorities that everything else needs are there only then. */

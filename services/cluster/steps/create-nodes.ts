@@ -9,6 +9,7 @@ import { containerNameOfNode } from "../clusters/names.ts";
 import type { ClusterContext } from "../jobs/context.ts";
 import { nodesOfJob } from "../jobs/nodes-of-job.ts";
 import { versionOf } from "../jobs/versions.ts";
+import { ADMIN_CONF_PATHS } from "../kubernetes/clients.ts";
 import { clusterFiles, hostFacts, isFirst, KUBELET_CONFIG_PATH } from "../nodes/cluster-files.ts";
 import { nodeContainerOptions } from "../nodes/container-options.ts";
 import { removeNodeContainers } from "../nodes/find-nodes.ts";
@@ -21,8 +22,6 @@ import { ENGINE_ATTEMPTS } from "./attempts.ts";
 const CALL_TIMEOUT_MS = 120_000;
 /** Its turn may be far off when very many are made at once. */
 const STEP_TIMEOUT_MS = 30 * 60_000;
-const SUPER_ADMIN = "/etc/kubernetes/super-admin.conf";
-const ADMIN = "/etc/kubernetes/admin.conf";
 
 /**
  * The containers of a new cluster, not started, with everything in them: keys, certificates, configuration, pod network. The keys are nowhere
@@ -97,12 +96,11 @@ export async function createContainerOf(ctx: ClusterContext, node: Node, imageId
   }
 }
 
-/** Where there is a super admin, the ordinary one has no rights before the cluster has said so. */
 export function rememberAdmin(ctx: ClusterContext, files: readonly NodeFile[]): void {
   const content = (path: string): string | undefined => {
     const file = files.find((each) => each.path === path);
     return file && "content" in file ? file.content : undefined;
   };
-  const conf = content(SUPER_ADMIN) ?? content(ADMIN);
+  const conf = ADMIN_CONF_PATHS.map(content).find((text) => text !== undefined);
   if (conf !== undefined) ctx.tools.kubernetes.remember(ctx.uid, conf);
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { KubernetesClient } from "../../../../services/cluster/kubernetes/client.ts";
-import { ADMIN_CONF_PATH } from "../../../../services/cluster/kubernetes/clients.ts";
+import { ADMIN_CONF_PATH } from "../../../../services/cluster/pki/paths.ts";
 import { parseAdminConf } from "../../../../services/cluster/kubernetes/credentials.ts";
 import { isKubernetesStatus, KubernetesError } from "../../../../services/cluster/kubernetes/errors.ts";
 import { controlPlaneKeys, startApiServer, type TestApiServer } from "../../../support/api-server.ts";
