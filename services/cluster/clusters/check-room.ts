@@ -29,6 +29,15 @@ export function checkRoom(wanted: readonly NodeSpec[], others: readonly Node[], 
   throw failedPrecondition("HOST_TOO_SMALL", `host ${host} has no room: the nodes need ${text.join("; ")}`, { host });
 }
 
+/** As checkRoom, for a node that is there: more memory than it had must be free. */
+export function checkGrowth(before: NodeSpec, after: NodeSpec, room: HostRoom, host: string): void {
+  if (after.memoryBytes <= before.memoryBytes || before.memoryBytes === 0n) return;
+  const more = Number(after.memoryBytes - before.memoryBytes);
+  if (more <= room.memoryBytes) return;
+  const text = `host ${host} has no room: ${mib(more)} MiB of memory more, and ${mib(room.memoryBytes)} are free`;
+  throw failedPrecondition("HOST_TOO_SMALL", text, { host });
+}
+
 function mib(bytes: number): number {
   return Math.floor(bytes / MIB);
 }

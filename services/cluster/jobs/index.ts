@@ -14,6 +14,7 @@ import { resumeClusterJob } from "./resume-cluster.ts";
 import { snapshotClusterJob } from "./snapshot-cluster.ts";
 import { startClusterJob } from "./start-cluster.ts";
 import { stopClusterJob } from "./stop-cluster.ts";
+import { updateNodeJob } from "./update-node.ts";
 import { upgradeClusterJob } from "./upgrade-cluster.ts";
 
 /** Every job that a host's queue may hold. */
@@ -27,6 +28,7 @@ export function clusterJobs(tools: HostTools): Job[] {
     pauseClusterJob,
     resumeClusterJob,
     addNodesJob,
+    updateNodeJob,
     removeNodeJob,
     snapshotClusterJob,
     deleteClusterSnapshotJob,

@@ -24,6 +24,7 @@ import { snapshotCluster } from "./snapshot-cluster.ts";
 import { deleteClusterSnapshot } from "./delete-cluster-snapshot.ts";
 import { restoreCluster } from "./restore-cluster.ts";
 import { forkCluster } from "./fork-cluster.ts";
+import { updateNode } from "./update-node.ts";
 import { upgradeCluster } from "./upgrade-cluster.ts";
 import { watch } from "./watch.ts";
 
@@ -50,6 +51,7 @@ export function clusterHandlers(ctx: ClusterServiceContext): Handlers {
     loadImage: loadImage(ctx),
     exportLogs: exportLogs(ctx),
     execNode: execNode(ctx),
+    updateNode: updateNode(ctx),
     addNodes: addNodes(ctx),
     removeNode: removeNode(ctx),
     snapshotCluster: snapshotCluster(ctx),

@@ -19,14 +19,17 @@ export async function registerNodes(ctx: ClusterContext, nodes: readonly Node[])
   await Promise.all(nodes.map((node) => register(ctx, node)));
 }
 
-async function register(ctx: ClusterContext, node: Node): Promise<void> {
+/** As the records have it. */
+export async function kubernetesNode(ctx: ClusterContext, node: Node): Promise<V1Node> {
   const { cluster, nodes } = ctx;
   const [version, host] = await Promise.all([versionOf(ctx, node), hostFacts()]);
   const facts = { version, host: host.capacity, cgroupV1: host.cgroupV1, ...NO_SECRETS };
-  const body = nodeObject(node, nodeDocuments({ cluster, node, nodes, ...facts }), {
-    first: isFirst(node, nodes),
-    host: host.capacity,
-  });
+  const documents = nodeDocuments({ cluster, node, nodes, ...facts });
+  return nodeObject(node, documents, { first: isFirst(node, nodes), host: host.capacity });
+}
+
+async function register(ctx: ClusterContext, node: Node): Promise<void> {
+  const body = await kubernetesNode(ctx, node);
   await waitUntil({
     what: `node ${node.reservation!.kubernetesName} is registered`,
     timeoutMs: TIMEOUT_MS,

@@ -13,9 +13,6 @@ import { stopTimeoutSeconds } from "./duration.ts";
 /** The engine keeps that much of an instance's output: it must not fill the host's disk. */
 const LOG_CONFIG = { Type: "json-file", Config: { "max-size": "10m", "max-file": "3" } };
 
-/** Bytes, a whole number of pages: what a limit is set to that was taken away while the container runs. */
-export const MEMORY_UNLIMITED = 2 ** 53 - 4096;
-
 export const INNER_ENGINE_DATA_PATH = "/var/lib/docker";
 
 export interface DeviceRequest {

@@ -8,7 +8,8 @@ import {
   RestartPolicy,
 } from "../../../proto/gen/gantry/compute/v1/instance.ts";
 import { LABEL_NAME, LABEL_UID } from "../../common/engine/labels.ts";
-import { INNER_ENGINE_DATA_PATH, MEMORY_UNLIMITED } from "../instances/container-options.ts";
+import { MEMORY_UNLIMITED } from "../../common/engine/limits.ts";
+import { INNER_ENGINE_DATA_PATH } from "../instances/container-options.ts";
 import { STOP_TIMEOUT_DEFAULT_MS } from "../instances/limits.ts";
 
 export interface AdoptInput {

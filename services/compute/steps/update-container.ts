@@ -1,11 +1,12 @@
 import { inspectContainer, updateContainer } from "../../common/engine/api/containers.ts";
 import { engineInfo } from "../../common/engine/api/info.ts";
 import { EngineError } from "../../common/engine/errors.ts";
+import { MEMORY_UNLIMITED } from "../../common/engine/limits.ts";
 import { containerFromInspect } from "../../common/engine/state.ts";
 import { failedPrecondition } from "../../common/errors/errors.ts";
 import type { Step } from "../../common/jobs/api.ts";
 import type { InstanceSpec } from "../../../proto/gen/gantry/compute/v1/instance.ts";
-import { enginePolicy, limits, MEMORY_UNLIMITED } from "../instances/container-options.ts";
+import { enginePolicy, limits } from "../instances/container-options.ts";
 import type { InstanceContext } from "../jobs/context.ts";
 import { needContainer } from "./find-container.ts";
 import { ENGINE_ATTEMPTS } from "./attempts.ts";
