@@ -1,6 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { pino } from "pino";
+import { logDestination } from "../../services/common/log/log.ts";
 import { keepRenewed } from "../../services/common/realm/renew.ts";
 import type { EngineNetwork } from "./engine/engine-config.ts";
 import { ownNetwork } from "./engine/own-network.ts";
@@ -58,7 +59,7 @@ export async function startRealm(context: StartRealmContext): Promise<StartedRea
   const redisUrl = options.redisUrl ?? (await startPrivateRedis(context));
 
   const { realm, certificates } = await setUpRealm(dataDir, hostName);
-  const log = pino({ name: "start", level: logLevel }, pino.destination(join(dataDir, "log", "start.log")));
+  const log = pino({ name: "start", level: logLevel }, logDestination(join(dataDir, "log", "start.log")));
   keepRenewed(realm, certificates, { signal, log });
   screen.good("realm", `certificates in ${join(dataDir, "tls")}`);
 

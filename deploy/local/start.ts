@@ -3,6 +3,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { describeFirstSteps } from "./first-steps.ts";
 import { checkMachine, type MachineReport } from "./machine/check-machine.ts";
+import { fullDisk } from "./machine/disk.ts";
 import { OptionsError, readOptions, type StartOptions, USAGE } from "./options.ts";
 import { isRunning, takeRunLock } from "./run-lock.ts";
 import { createScreen } from "./screen.ts";
@@ -53,7 +54,10 @@ async function run(options: StartOptions): Promise<number> {
   let failed = false;
   const supervisor = new Supervisor({
     ready: (name, tookMs) => screen.good(name, `ready in ${(tookMs / 1000).toFixed(1)} s`),
-    restarting: (name, reason, delayMs) => screen.bad(`${name} ${reason}; again in ${delayMs / 1000} s`),
+    restarting: (name, reason, delayMs) => {
+      const full = fullDisk(options.dataDir);
+      screen.bad(`${name} ${reason}${full === "" ? "" : `: ${full}`}; again in ${delayMs / 1000} s`);
+    },
     failed: (name, reason) => {
       screen.bad(`${name} ${reason}`);
       failed = true;

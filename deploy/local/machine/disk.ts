@@ -27,6 +27,15 @@ export function diskProblems(dataDir: string): string[] {
   return problems;
 }
 
+/** With less than this left, what writes there ends. */
+const FULL_BYTES = 4 * 1024 ** 2;
+
+/** What to tell about the end of a program that writes to the data folder; empty while there is space. */
+export function fullDisk(dataDir: string): string {
+  const { bavail, bsize } = statfsSync(nearestExisting(dataDir));
+  return bavail * bsize < FULL_BYTES ? `no space is left on the disk of ${dataDir}` : "";
+}
+
 export function nearestExisting(path: string): string {
   return existsSync(path) ? path : nearestExisting(dirname(path));
 }

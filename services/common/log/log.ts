@@ -42,8 +42,21 @@ export function createLog(options: LogOptions): Logger {
         censor: "[redacted]",
       },
     },
-    options.destination ?? pino.destination({ dest: 1, sync: true }),
+    options.destination ?? logDestination(1),
   );
+}
+
+/** Lines that wait for space on the disk, in bytes; what comes then is lost. */
+const UNWRITTEN_MAX_BYTES = 1024 * 1024;
+
+/**
+ * A file, by descriptor or path. A line that cannot be written, as on a full disk, ends no process: it waits for the next one that can be.
+ */
+export function logDestination(file: number | string): DestinationStream {
+  const stream = pino.destination({ dest: file, sync: true, maxLength: UNWRITTEN_MAX_BYTES });
+  // There is nowhere left to say it: whoever started the process sees the same disk.
+  stream.on("error", () => undefined);
+  return stream;
 }
 
 const CAUSES_MAX = 5;

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { status as Code } from "@grpc/grpc-js";
 import type { Redis } from "ioredis";
-import { GantryError, unavailable } from "../errors/errors.ts";
+import { GantryError } from "../errors/errors.ts";
 import { waitReady } from "../redis/connect.ts";
-import { redisFailure } from "../redis/errors.ts";
+import { redisFailure, unreachable } from "../redis/errors.ts";
 import { runScript } from "../redis/script.ts";
 import type { Script, ScriptArgument } from "../redis/script.ts";
 import type { RealmClock } from "./clock.ts";
@@ -45,8 +45,8 @@ export class RedisLink {
   /** Waits until Redis can be asked; UNAVAILABLE after REDIS_TIMEOUT_MS. */
   async ready(): Promise<void> {
     if (this.redis.status === "ready") return;
-    await waitReady(this.redis, REDIS_TIMEOUT_MS).catch((error: unknown) => {
-      throw unavailable("REDIS_UNAVAILABLE", "the realm's Redis is not reachable: try again", error);
+    await waitReady(this.redis, REDIS_TIMEOUT_MS).catch(async (error: unknown) => {
+      throw await unreachable(this.redis, error);
     });
   }
 

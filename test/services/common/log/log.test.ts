@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { failedPrecondition } from "../../../../services/common/errors/errors.ts";
-import { createLog } from "../../../../services/common/log/log.ts";
+import { createLog, logDestination } from "../../../../services/common/log/log.ts";
 
 function capture(): { lines: string[]; log: ReturnType<typeof createLog> } {
   const lines: string[] = [];
@@ -59,4 +62,24 @@ test("what a user's program wrote is not in the log", () => {
   log.warn({ err: new Error("outer", { cause: error }) }, "failed");
   assert.ok(!lines.join("").includes("hunter2"));
   assert.match(lines[0] ?? "", /"metadata":\{"exitCode":"3"\}/);
+});
+
+test("a full disk ends no process; what could not be written follows when there is space again", (t) => {
+  const full = openSync("/dev/full", "w");
+  t.after(() => closeSync(full));
+  const destination = logDestination(full) as ReturnType<typeof logDestination> & { fd: number };
+  const log = createLog({ name: "test", level: "info", destination });
+  log.info("first");
+  log.info("second");
+
+  const dir = mkdtempSync(join(tmpdir(), "gantry-log-"));
+  t.after(() => rmSync(dir, { recursive: true }));
+  destination.fd = openSync(join(dir, "log"), "a");
+  log.info("third");
+  closeSync(destination.fd);
+  const messages = readFileSync(join(dir, "log"), "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => (JSON.parse(line) as { msg: string }).msg);
+  assert.deepEqual(messages, ["first", "second", "third"]);
 });
