@@ -2,12 +2,15 @@ import type { StartOptions } from "./options.ts";
 import type { StartedRealm } from "./start-realm.ts";
 
 /** What a newcomer reads when everything runs. */
-export function describeFirstSteps(options: StartOptions, { gateway, engineIsPrivate }: StartedRealm): string {
+export function describeFirstSteps(options: StartOptions, { gateway, context, engineIsPrivate }: StartedRealm): string {
   const { listen, ports, dataDir, contextFile } = options;
   return [
     "",
     `Gantry runs.  Gateway ${gateway}/  gRPC ${listen}:${ports.grpc}`,
-    `Data in ${dataDir}, logs in ${dataDir}/log, context of the gantry command in ${contextFile}`,
+    `Data in ${dataDir}, logs in ${dataDir}/log, context ${context.name} of the gantry command in ${contextFile}`,
+    ...(context.isCurrent
+      ? []
+      : [`Another context is in use: add --context ${context.name}, or npx gantry config use-context ${context.name}`]),
     "",
     "In another terminal, in this folder:",
     "  npx gantry add instance web          a small machine with its own Docker engine",

@@ -76,6 +76,8 @@ async function healthy(listen: string, signal: AbortSignal): Promise<void> {
 export interface RealmAddresses {
   redisUrl: string;
   engineSocket: string;
+  /** It was started for the realm. */
+  engineOwned: boolean;
   /** `host:port` of each. */
   compute: string;
   /** Empty: there is none. */
@@ -95,6 +97,7 @@ export function computeSettings(addresses: RealmAddresses): Record<string, strin
   return {
     GANTRY_REDIS_URL: addresses.redisUrl,
     GANTRY_ENGINE_SOCKET: addresses.engineSocket,
+    GANTRY_ENGINE_OWNED: String(addresses.engineOwned),
     GANTRY_LISTEN: addresses.compute,
     GANTRY_INSTANCE_IMAGE: addresses.instanceImage,
     ...(addresses.cluster === "" ? {} : { GANTRY_SERVICES: `cluster=${addresses.cluster}` }),

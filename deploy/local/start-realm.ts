@@ -3,7 +3,9 @@ import { join } from "node:path";
 import { pino } from "pino";
 import { logDestination } from "../../services/common/log/log.ts";
 import { keepRenewed } from "../../services/common/realm/renew.ts";
+import { engineCgroups, removeCgroups } from "./engine/cgroups.ts";
 import type { EngineNetwork } from "./engine/engine-config.ts";
+import { forwardingChange } from "./engine/forwarding.ts";
 import { ownNetwork } from "./engine/own-network.ts";
 import { tearDownNetwork } from "./engine/network.ts";
 import { hasContainers, preparePrivateEngine } from "./engine/private-engine.ts";
@@ -14,7 +16,8 @@ import { provideEnginePrograms } from "./install/engine-programs.ts";
 import { install, type InstallContext } from "./install/install.ts";
 import type { MachineReport } from "./machine/check-machine.ts";
 import type { StartOptions } from "./options.ts";
-import { keepAdminContext, setUpRealm } from "./realm/set-up-realm.ts";
+import { type AdminContext, keepAdminContext } from "./realm/admin-context.ts";
+import { setUpRealm } from "./realm/set-up-realm.ts";
 import { redisMemoryMaxBytes } from "./redis/memory.ts";
 import { preparePrivateRedis } from "./redis/private-redis.ts";
 import type { Screen } from "./screen.ts";
@@ -44,6 +47,8 @@ export interface StartRealmContext {
 export interface StartedRealm {
   /** Base URL of the gateway's HTTP and WebSocket. */
   gateway: string;
+  /** Of the gantry command. */
+  context: AdminContext;
   engineIsPrivate: boolean;
 }
 
@@ -59,7 +64,7 @@ export async function startRealm(context: StartRealmContext): Promise<StartedRea
   const redisUrl = options.redisUrl ?? (await startPrivateRedis(context));
 
   const { realm, certificates } = await setUpRealm(dataDir, hostName);
-  const log = pino({ name: "start", level: logLevel }, logDestination(join(dataDir, "log", "start.log")));
+  const log = pino({ name: "start", level: logLevel }, logDestination(startLogPath(dataDir)));
   keepRenewed(realm, certificates, { signal, log });
   screen.good("realm", `certificates in ${join(dataDir, "tls")}`);
 
@@ -75,6 +80,7 @@ export async function startRealm(context: StartRealmContext): Promise<StartedRea
   const addresses = {
     redisUrl,
     engineSocket: engine.socket,
+    engineOwned: engine.network !== undefined,
     instanceImage,
     nodeImage,
     realmSubnet: engine.network?.realmSubnet,
@@ -108,8 +114,13 @@ export async function startRealm(context: StartRealmContext): Promise<StartedRea
   );
   const gateway = gatewayUrl(addresses.http);
   const target = { contextFile: options.contextFile, address: reachable(addresses.grpc), gateway };
-  await keepAdminContext(realm, target, { signal, log });
-  return { gateway, engineIsPrivate: engine.network !== undefined };
+  const adminContext = await keepAdminContext(realm, target, { signal, log });
+  return { gateway, context: adminContext, engineIsPrivate: engine.network !== undefined };
+}
+
+/** The log of `npm start` itself. */
+export function startLogPath(dataDir: string): string {
+  return join(dataDir, "log", "start.log");
 }
 
 interface EngineInUse {
@@ -133,6 +144,8 @@ async function startEngine(context: StartRealmContext, installing: InstallContex
   screen.change(
     `starting a container engine in ${dir}, with bridge ${network.bridge} (${network.range}) and nftables table ${network.bridge}, since ${why(again)}`,
   );
+  const forwarding = forwardingChange();
+  if (forwarding !== undefined) screen.change(forwarding);
   afterStop.push(() => leaveEngine(dir, network, screen));
   const engine = await preparePrivateEngine({ dir, network, programsDir, env: options.env, orphanSignal: "SIGTERM" });
   for (const program of engine.programs) await supervisor.start(program);
@@ -150,8 +163,9 @@ async function leaveEngine(dir: string, network: EngineNetwork, screen: Screen):
     screen.plain(`Instances go on running; bridge and nftables table ${network.bridge} stay for them.`);
     return;
   }
-  screen.change(`removing bridge and nftables table ${network.bridge}: no instance runs`);
+  screen.change(`removing bridge, nftables table and control groups of ${network.bridge}: no instance runs`);
   await tearDownNetwork(network);
+  await removeCgroups(await engineCgroups(network));
 }
 
 function why(choice: EngineChoice): string {

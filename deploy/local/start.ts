@@ -7,7 +7,8 @@ import { fullDisk } from "./machine/disk.ts";
 import { OptionsError, readOptions, type StartOptions, USAGE } from "./options.ts";
 import { isRunning, takeRunLock } from "./run-lock.ts";
 import { createScreen } from "./screen.ts";
-import { startRealm } from "./start-realm.ts";
+import { startLogPath, startRealm } from "./start-realm.ts";
+import { keepLogsBounded } from "./supervise/bound-logs.ts";
 import { Supervisor } from "./supervise/supervisor.ts";
 
 const EXIT_FAILURE = 1;
@@ -63,6 +64,10 @@ async function run(options: StartOptions): Promise<number> {
       failed = true;
       stopping.abort(new Error(`${name} failed`));
     },
+  });
+  keepLogsBounded(() => [...supervisor.logPaths, startLogPath(options.dataDir)], {
+    signal: stopping.signal,
+    failed: (path, { message }) => screen.bad(`${path} is too large and could not be moved away: ${message}`),
   });
   let stopped = "";
   const afterStop: (() => Promise<void>)[] = [];

@@ -1,8 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { readdir, rm, rmdir } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { tearDownNetwork } from "../../deploy/local/engine/network.ts";
-import { cgroupOf, type EngineNetwork } from "../../deploy/local/engine/engine-config.ts";
+import { engineCgroups, removeCgroups } from "../../deploy/local/engine/cgroups.ts";
+import type { EngineNetwork } from "../../deploy/local/engine/engine-config.ts";
 import { processesWithArgument } from "../../deploy/local/process/processes.ts";
 import { runCommand } from "../../deploy/local/process/run-command.ts";
 import { waitUntil } from "../../deploy/local/process/wait-until.ts";
@@ -16,7 +17,6 @@ export type Leftover =
 
 const END_TIMEOUT_MS = 15_000;
 const COMMAND_TIMEOUT_MS = 10_000;
-const CGROUPS = "/sys/fs/cgroup";
 
 export async function remove(leftover: Leftover): Promise<void> {
   if (leftover.kind === "process") await killProcess(leftover.pid, leftover.startTicks);
@@ -63,7 +63,7 @@ async function removeEngine(engine: Extract<Leftover, { kind: "engine" }>): Prom
 export async function endContainers(engineDir: string, network: EngineNetwork): Promise<void> {
   // Shims first: one that lives would report a killed container to nobody and stay.
   for (const pid of processesWithArgument(join(engineDir, "containerd.sock"))) kill(pid);
-  const groups = await cgroupsOf(cgroupOf(network));
+  const groups = await engineCgroups(network);
   await waitUntil(
     async () => {
       const pids = groups.flatMap(processesOf);
@@ -72,25 +72,7 @@ export async function endContainers(engineDir: string, network: EngineNetwork): 
     },
     { what: `end of the containers in ${engineDir}`, timeoutMs: END_TIMEOUT_MS },
   );
-  for (const group of groups) await removeCgroup(group);
-}
-
-/** The group in each hierarchy: one of version 2, or one of each controller of version 1. */
-async function cgroupsOf(name: string): Promise<string[]> {
-  const hierarchies = [CGROUPS, ...(await readdir(CGROUPS)).map((folder) => join(CGROUPS, folder))];
-  const present = await Promise.all(
-    hierarchies.map(async (folder) => ((await entries(folder)).includes(name) ? [join(folder, name)] : [])),
-  );
-  return present.flat();
-}
-
-async function entries(folder: string): Promise<string[]> {
-  try {
-    return await readdir(folder);
-  } catch (error) {
-    if (["ENOENT", "ENOTDIR", "ENODEV"].includes((error as NodeJS.ErrnoException).code ?? "")) return [];
-    throw error;
-  }
+  await removeCgroups(groups);
 }
 
 function processesOf(group: string): number[] {
@@ -104,19 +86,6 @@ function processesOf(group: string): number[] {
     if (["ENOENT", "ENODEV"].includes((error as NodeJS.ErrnoException).code ?? "")) return [];
     throw error;
   }
-}
-
-async function removeCgroup(group: string): Promise<void> {
-  for (const entry of await readdir(group, { withFileTypes: true })) {
-    if (entry.isDirectory()) await removeCgroup(join(group, entry.name));
-  }
-  await waitUntil(
-    async () => {
-      await rmdir(group);
-      return true;
-    },
-    { what: `removal of ${group}`, timeoutMs: END_TIMEOUT_MS },
-  );
 }
 
 export async function removeFolder(path: string): Promise<void> {

@@ -121,6 +121,7 @@ async function start(
     ...addresses,
     redisUrl: redis.url,
     engineSocket: engine.socketPath,
+    engineOwned: true,
     instanceImage: options.instanceImage ?? (images.includes(DIND) ? DIND : BUSYBOX),
     nodeImage: options.nodeImage,
     realmSubnet: engine.network.realmSubnet,

@@ -1,5 +1,6 @@
 import { arch, platform } from "node:os";
 import { type EngineChoice, chooseEngine } from "../engine/choose-engine.ts";
+import { forwardingChange } from "../engine/forwarding.ts";
 import { findEnginePrograms } from "../install/engine-programs.ts";
 import { whyNotInstallable } from "../install/install.ts";
 import { BASE_TOOLS, describeNeeds, ENGINE_TOOLS, missing, type Need, REDIS } from "../install/needs.ts";
@@ -71,6 +72,8 @@ async function checkPrivateEngine(
   changes.push(
     `start a container engine of our own in ${engineDir}, with a network bridge and an nftables table, since ${reason}`,
   );
+  const forwarding = forwardingChange();
+  if (forwarding !== undefined) changes.push(forwarding);
   return { problems, changes };
 }
 

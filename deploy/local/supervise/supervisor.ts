@@ -20,16 +20,23 @@ export interface SupervisorEvents {
 export class Supervisor {
   readonly #events: SupervisorEvents;
   readonly #kept: { name: string; stop: () => Promise<void> }[] = [];
+  readonly #logPaths: string[] = [];
   readonly #stopping = new AbortController();
 
   constructor(events: SupervisorEvents) {
     this.#events = events;
   }
 
+  /** Logs of the programs that were started. */
+  get logPaths(): readonly string[] {
+    return this.#logPaths;
+  }
+
   /** Starts a program and keeps it running from then on. Rejects when its first start fails. */
   async start(spec: ProgramSpec): Promise<void> {
     const signal = this.#stopping.signal;
     const started = performance.now();
+    this.#logPaths.push(spec.logPath);
     let program = await Program.start(spec, signal);
     this.#events.ready(spec.name, performance.now() - started);
     const keeping = this.#keep(spec, program, (next) => (program = next));

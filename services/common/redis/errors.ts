@@ -39,7 +39,7 @@ const FULL_BYTES = 1024 * 1024;
 /** Why Redis cannot be asked. One on this machine ends when its disk is full, as it may not answer what it cannot keep. */
 export async function unreachable(redis: Redis, cause: unknown): Promise<GantryError> {
   const { path } = redis.options;
-  const full = path != null && (await freeBytes(dirname(path))) < FULL_BYTES;
+  const full = typeof path === "string" && (await freeBytes(dirname(path))) < FULL_BYTES;
   const message = full
     ? "the realm's Redis is not reachable, since the disk that holds its data is full: free some space on the host"
     : NOT_REACHABLE;

@@ -5,6 +5,7 @@ import type { VerifyToken } from "../../auth/token.ts";
 import { splitHostPort } from "../../config/values.ts";
 import { cancelled, deadlineExceeded, type GantryError, invalidArgument } from "../../errors/errors.ts";
 import { codeName, toGantryError, toStatus } from "../../errors/status.ts";
+import { SampledLog } from "../../log/sampled-log.ts";
 import type { Metrics } from "../../metrics/metrics.ts";
 import type { Tls } from "../../realm/tls.ts";
 import { authenticate, PEER_KEY } from "../authenticate.ts";
@@ -36,6 +37,11 @@ export interface ProxyOptions {
   limits?: Partial<RpcLimits>;
 }
 
+interface CallOptions extends ProxyOptions {
+  /** Of calls without a valid token. */
+  refused: SampledLog;
+}
+
 interface Backend {
   service: string;
   address: string;
@@ -49,6 +55,7 @@ interface Backend {
 export async function createProxy(options: ProxyOptions): Promise<GrpcServer> {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const limiter = new Limiter(limits.callsPerPrincipal);
+  const refused = new SampledLog(options.log);
   const credentials = options.tls.channelCredentials();
   const backends = new Map<string, Backend>();
   for (const [service, address] of options.services) {
@@ -68,7 +75,7 @@ export async function createProxy(options: ProxyOptions): Promise<GrpcServer> {
   });
   for (const { service, path, streaming } of paths) {
     const handle = (down: DownStream): void => {
-      const call = new Call(down, path, options, limiter);
+      const call = new Call(down, path, { ...options, refused }, limiter);
       active.set(call, streaming);
       void call.run(refusing, (first) => pick(service, path, down, first)).finally(() => active.delete(call));
     };
@@ -129,13 +136,13 @@ function isRouted(fullName: string, backends: ReadonlyMap<string, Backend>): boo
 class Call {
   readonly #down: DownStream;
   readonly #path: string;
-  readonly #options: ProxyOptions;
+  readonly #options: CallOptions;
   readonly #limiter: Limiter;
   readonly #done = Promise.withResolvers<StatusObject | GantryError>();
   #up: RawStream | undefined;
   #over = false;
 
-  constructor(down: DownStream, path: string, options: ProxyOptions, limiter: Limiter) {
+  constructor(down: DownStream, path: string, options: CallOptions, limiter: Limiter) {
     this.#down = down;
     this.#path = path;
     this.#options = options;
@@ -184,7 +191,7 @@ class Call {
     metrics.rpc.seconds.observe({ ...label, code }, ms / 1000);
     const line = { ...label, subject: principal?.subject ?? "", peer: this.#down.getPeer(), code, ms };
     // The service never sees these, so this is the only trace of them.
-    if (outcome.code === Code.UNAUTHENTICATED) log.info({ ...line, audit: true }, "call refused");
+    if (outcome.code === Code.UNAUTHENTICATED) this.#options.refused.info({ ...line, audit: true }, "call refused");
     else log.debug(line, "forwarded call");
   }
 
