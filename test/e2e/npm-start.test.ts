@@ -16,6 +16,7 @@ import { gantry, NpmStart } from "./support/checkout.ts";
 
 /** The first start may have to make an image. */
 const START_TIMEOUT_MS = 300_000;
+const STOP_TIMEOUT_MS = 30_000;
 const RUNS = /Ctrl-C stops Gantry/;
 /** The ports inside follow the one address at this distance, at most. */
 const PORTS_ABOVE = 110;
@@ -144,6 +145,29 @@ const computeMain = join(import.meta.dirname, "..", "..", "services/compute/main
 function environmentOf(pid: number): string[] {
   return readFileSync(`/proc/${pid}/environ`, "utf8").split("\0");
 }
+
+test("a signal to npm alone, or to what it runs, stops everything in order", { timeout: 600_000 }, async () => {
+  await using things = new AsyncDisposableStack();
+  const { dataDir, args, env } = await scene(things);
+  const signals: Record<string, (npm: NpmStart) => boolean> = {
+    "SIGTERM to npm": ({ child }) => child.kill("SIGTERM"),
+    "SIGINT to npm": ({ child }) => child.kill("SIGINT"),
+    "SIGINT to what npm runs": ({ runs }) => runs.every((pid) => process.kill(pid, "SIGINT")),
+    "SIGTERM to what npm runs": ({ runs }) => runs.every((pid) => process.kill(pid, "SIGTERM")),
+  };
+  for (const [what, send] of Object.entries(signals)) {
+    const start = things.use(new NpmStart(args, env));
+    await start.waitFor(RUNS, START_TIMEOUT_MS);
+    send(start);
+    await waitUntil(async () => (start.child.exitCode === null ? undefined : true), {
+      what: `end of npm start after ${what}`,
+      timeoutMs: STOP_TIMEOUT_MS,
+    });
+    assert.match(start.output, /stopping gateway\nstopping cluster\nstopping compute\nstopping redis/, what);
+    assert.equal(start.child.exitCode, 0, what);
+    assert.equal(existsSync(join(dataDir, "engine", "docker.pid")), false, what);
+  }
+});
 
 test("what is in the way is said at once, a line each, and nothing is begun", { timeout: 60_000 }, async () => {
   await using things = new AsyncDisposableStack();

@@ -1,24 +1,26 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { waitUntil } from "../../../deploy/local/process/wait-until.ts";
 import { registerProcess } from "../../support/cleanup.ts";
 
 const root = join(import.meta.dirname, "..", "..", "..");
 const COMMAND_TIMEOUT_MS = 120_000;
+const DISPOSE_TIMEOUT_MS = 60_000;
 
 export interface Ended {
   code: number | null;
   output: string;
 }
 
-/** `npm start`, less npm itself. */
+/** `npm start`, npm itself included. */
 export class NpmStart implements AsyncDisposable {
   readonly child: ChildProcess;
   #output = "";
 
   constructor(args: readonly string[], env: NodeJS.ProcessEnv) {
-    this.child = spawn("node", [join(root, "deploy/local/entry.js"), "start", ...args], {
+    this.child = spawn("npm", ["start", "--", ...args], {
       cwd: root,
       env,
       stdio: ["ignore", "pipe", "pipe"],
@@ -53,8 +55,27 @@ export class NpmStart implements AsyncDisposable {
     return this.end();
   }
 
+  /** Process ids of what npm runs. */
+  get runs(): number[] {
+    const pid = this.child.pid!;
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").map(Number);
+  }
+
+  /** Of its whole group: npm may have ended before what it runs. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.child.exitCode === null && this.child.signalCode === null) await this.interrupt();
+    if (!this.#signalGroup("SIGINT")) return;
+    const timeoutMs = DISPOSE_TIMEOUT_MS;
+    await waitUntil(async () => !this.#signalGroup(0) || undefined, { what: "end of what npm start runs", timeoutMs });
+  }
+
+  /** False when none of the group is left. */
+  #signalGroup(signal: NodeJS.Signals | 0): boolean {
+    try {
+      return process.kill(-this.child.pid!, signal);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+      return false;
+    }
   }
 
   async end(): Promise<Ended> {
