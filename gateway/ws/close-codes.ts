@@ -31,12 +31,6 @@ export const CLOSE_CODES = {
     action: "retry",
     meaning: "no sign of life: connect again and resume",
   },
-  RATE_LIMITED: {
-    code: 4003,
-    name: "RATE_LIMITED",
-    action: "retry",
-    meaning: "too many frames, in spite of errors that said so",
-  },
   INTERNAL: { code: 4004, name: "INTERNAL", action: "retry", meaning: "a failure of the gateway" },
   TOKEN_EXPIRED: {
     code: 4010,

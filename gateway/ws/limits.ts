@@ -17,13 +17,15 @@ export interface SocketLimits {
   unsentBytesMax: number;
   /** Unsent bytes above which nothing more is read from the client. */
   pauseReadingBytes: number;
+  /**
+   * Frames a second, and at once; above that reading pauses, so that one client does not hold up the others. None is dropped: one that is
+   * missing from the middle of a stream would spoil it unseen.
+   */
   framesPerSecond: number;
   framesBurst: number;
-  /** Bytes of frames a second, and at once; above that reading pauses, so that one client's large frames do not hold up the others. */
+  /** Bytes of frames a second, and at once; above that reading pauses too. */
   bytesPerSecond: number;
   bytesBurst: number;
-  /** Frames refused in a row before the socket is closed. */
-  refusedFramesMax: number;
   /** How long before the token's end `expiring` is sent. */
   expiryWarningMs: number;
   /** Clocks of the token's maker and ours may differ by this much. */
@@ -53,7 +55,6 @@ export const SOCKET_LIMITS: SocketLimits = {
   framesBurst: 400,
   bytesPerSecond: 4 * 1024 * 1024,
   bytesBurst: 4 * 1024 * 1024,
-  refusedFramesMax: 200,
   expiryWarningMs: 60_000,
   clockLeewayMs: 30_000,
   originsTimeoutMs: 2_000,

@@ -19,7 +19,6 @@ import { handlers } from "./handlers.ts";
 import { BadFrame, parseFrame, type ClientFrame } from "./parse-frame.ts";
 import type { SocketServer } from "./socket-server.ts";
 import { ReadPace } from "./read-pace.ts";
-import { TokenBucket } from "./token-bucket.ts";
 
 /** A socket that was told to close and does not answer is cut after this long. */
 const CLOSE_GRACE_MS = 2_000;
@@ -41,10 +40,11 @@ export class Session implements Sink {
   lastHeardMs: number;
   #progressMs: number;
   #takenBytes = 0;
-  #refused = 0;
   #closing = false;
-  #bucket: TokenBucket | undefined;
-  #pace: ReadPace | undefined;
+  #framePace: ReadPace | undefined;
+  #bytePace: ReadPace | undefined;
+  /** Whether this flood of frames was told of. */
+  #floodTold = false;
   /** Runs while nothing is read because too much came. */
   #rest: NodeJS.Timeout | undefined;
   /** One for each mirror; few, so a list is searched. */
@@ -135,12 +135,12 @@ export class Session implements Sink {
     if (isBinary) return this.close("UNSUPPORTED");
     const { limits } = this.server;
     if (!this.principal && data.length > limits.earlyFrameBytesMax) return this.close("TOO_BIG");
-    this.#pace ??= new ReadPace(limits.bytesPerSecond, limits.bytesBurst, nowMs);
-    const restMs = this.#pace.spend(data.length, nowMs);
+    this.#bytePace ??= new ReadPace(limits.bytesPerSecond, limits.bytesBurst, nowMs);
+    this.#framePace ??= new ReadPace(limits.framesPerSecond, limits.framesBurst, nowMs);
+    const framesRestMs = this.#framePace.spend(1, nowMs);
+    const restMs = Math.max(this.#bytePace.spend(data.length, nowMs), framesRestMs);
     if (restMs > 0) this.#restFor(restMs);
-    this.#bucket ??= new TokenBucket(limits.framesPerSecond, limits.framesBurst, nowMs);
-    if (!this.#bucket.take(nowMs)) return this.#refuseFlood();
-    this.#refused = 0;
+    if (framesRestMs > 0) this.#tellOfFlood();
     let frame: ClientFrame;
     try {
       frame = parseFrame(data, limits.frameDepthMax);
@@ -207,8 +207,11 @@ export class Session implements Sink {
     if (this.#closing) return;
     const { limits } = this.server;
     // Made anew with the next frame: most observers send none.
-    if (this.#bucket?.full(nowMs)) this.#bucket = undefined;
-    if (this.#pace?.rested(nowMs)) this.#pace = undefined;
+    if (this.#framePace?.rested(nowMs)) {
+      this.#framePace = undefined;
+      this.#floodTold = false;
+    }
+    if (this.#bytePace?.rested(nowMs)) this.#bytePace = undefined;
     if (!this.principal) {
       if (nowMs - this.openedMs > limits.helloTimeoutMs) this.close("HELLO_TIMEOUT");
       return;
@@ -241,6 +244,7 @@ export class Session implements Sink {
     for (const frame of early) if (!this.#closing) this.#handle(frame);
   }
 
+  /** What has come is handled, however much it is (a read of the kernel's buffer at most); the next is read once the pace allows it. */
   #restFor(ms: number): void {
     this.#ws.pause();
     clearTimeout(this.#rest);
@@ -266,13 +270,14 @@ export class Session implements Sink {
     handler(this, frame, id).catch((error: unknown) => this.fail(id, error));
   }
 
-  #refuseFlood(): void {
-    this.#refused++;
-    if (this.#refused > this.server.limits.refusedFramesMax) return this.close("RATE_LIMITED");
+  /** Once for each flood: nothing is lost by it, but the client should know what it waits for. */
+  #tellOfFlood(): void {
+    if (this.#floodTold || !this.principal) return;
+    this.#floodTold = true;
     const { framesPerSecond } = this.server.limits;
     this.fail(
       undefined,
-      resourceExhausted("framesPerSecond", `more than ${framesPerSecond} frames a second: this one was not read`),
+      resourceExhausted("framesPerSecond", `more than ${framesPerSecond} frames a second: the rest is read later`),
     );
   }
 }

@@ -3,7 +3,7 @@ import { pino } from "pino";
 import { ComputeServiceService } from "../../../proto/gen/gantry/compute/v1/compute.ts";
 import { OperationsService } from "../../../proto/gen/google/longrunning/operations.ts";
 import type { CommandOptions } from "../../../gateway/commands/io.ts";
-import { createRouter } from "../../../gateway/commands/router.ts";
+import { type CommandRouter, createRouter } from "../../../gateway/commands/router.ts";
 import { createCommandSession } from "../../../gateway/commands/session.ts";
 import { connectClient } from "../../../services/common/rpc/client.ts";
 import { codec } from "../../../services/common/codec/codec.ts";
@@ -84,8 +84,8 @@ export interface Handlers {
   operations?: UntypedServiceImplementation;
 }
 
-/** A gRPC server with these handlers (all others: UNIMPLEMENTED) and a session that reaches it as `compute`. */
-export async function start(handlers: Handlers, options: Partial<CommandOptions> = {}): Promise<Harness> {
+/** A gRPC server with these handlers (all others: UNIMPLEMENTED), and a router that reaches it as `compute`. */
+export async function serve(handlers: Handlers): Promise<{ router: CommandRouter; stop(): void }> {
   const server = new Server();
   server.addService(ComputeServiceService, handlers.compute ?? {});
   server.addService(OperationsService, handlers.operations ?? {});
@@ -95,12 +95,24 @@ export async function start(handlers: Handlers, options: Partial<CommandOptions>
     );
   });
   const client = connectClient(Client, `127.0.0.1:${port}`, credentials.createInsecure());
+  return {
+    router: createRouter(new Map([["compute", client]])),
+    stop: () => {
+      client.close();
+      server.forceShutdown();
+    },
+  };
+}
+
+/** A session that reaches a server with these handlers. */
+export async function start(handlers: Handlers, options: Partial<CommandOptions> = {}): Promise<Harness> {
+  const { router, stop } = await serve(handlers);
   const sessions: CommandSession[] = [];
 
   function connect(more: Partial<CommandOptions> = {}): { session: CommandSession; received: Received } {
     const received = new Received();
     const session = createCommandSession({
-      router: createRouter(new Map([["compute", client]])),
+      router,
       codec,
       token: () => "token-1",
       send: received.send,
@@ -118,8 +130,7 @@ export async function start(handlers: Handlers, options: Partial<CommandOptions>
     connect,
     stop: () => {
       for (const session of sessions) session.destroy();
-      client.close();
-      server.forceShutdown();
+      stop();
     },
   };
 }
