@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import { askServer, healthAgent } from "./ask-server.ts";
 import { chooseServers, type Health, nextHealth } from "./health.ts";
 import type { ApiAddressKernel } from "./kernel.ts";
+import { letSendBack } from "./send-back.ts";
 
 const INTERVAL_MS = 1_000;
 /** While a server does not serve: its return is noticed soon, and so is the end of the others. */
@@ -122,6 +123,7 @@ export class Spreader {
     const key = JSON.stringify([wanted, bridge]);
     const nowMs = performance.now();
     const changed = this.#placed?.wanted !== key;
+    if (changed || this.#troubled) await letSendBack(bridge);
     if (!changed && nowMs - this.#verifiedMs < VERIFY_INTERVAL_MS) return;
     await kernel.hold(address, bridge, signal);
     if (changed || (await kernel.read(address, signal)) !== this.#placed?.seen) {

@@ -12,6 +12,7 @@ export const ETCD_CONFIG_PATH = "/kind/etcd-members.conf";
 export const BEGIN_ETCD = ["kubeadm", "init", "phase", "etcd", "local", "--config", ETCD_CONFIG_PATH];
 
 export const START_KUBELET = ["systemctl", "start", "kubelet"];
+export const STOP_KUBELET = ["systemctl", "stop", "kubelet"];
 export const LIST_IMAGES = ["ctr", "--namespace", "k8s.io", "images", "list", "--quiet"];
 
 /** Applies what stands in a file of the node. */

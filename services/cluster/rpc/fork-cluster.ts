@@ -3,7 +3,7 @@ import { ClusterJob } from "../../../proto/gen/gantry/cluster/v1/job.ts";
 import type { ForkClusterRequest } from "../../../proto/gen/gantry/cluster/v1/service.ts";
 import type { Operation } from "../../../proto/gen/google/longrunning/operations.ts";
 import { authorize } from "../../common/auth/principal.ts";
-import { alreadyExists, failedPrecondition } from "../../common/errors/errors.ts";
+import { alreadyExists } from "../../common/errors/errors.ts";
 import { checkId } from "../../common/names/ids.ts";
 import { checkName, matchName, PROJECT, projectOf } from "../../common/names/resource-names.ts";
 import { Violations } from "../../common/names/violations.ts";
@@ -12,14 +12,13 @@ import { checkMeta } from "../../common/rpc/handlers/check-meta.ts";
 import { checkRequestId, requestKey } from "../../common/rpc/handlers/request-key.ts";
 import { unary } from "../../common/rpc/wrappers.ts";
 import { checkNodeNames } from "../clusters/check-names.ts";
-import { controlPlanesOf } from "../clusters/control-planes.ts";
 import { forkedNodes, forkedSpec } from "../clusters/forked.ts";
 import { hostRoom } from "../clusters/host-facts.ts";
 import { CLUSTER, CLUSTER_SNAPSHOT, containerNameOfNode, endpointNameOf } from "../clusters/names.ts";
 import type { ClusterServiceContext } from "../context.ts";
 import { clusterKind, nodeKind } from "../kinds.ts";
 import { checkFree, checkHostRoom } from "./create/check-host.ts";
-import { findSource, type ForkSource } from "./fork/source.ts";
+import { findSource } from "./fork/source.ts";
 
 export function forkCluster(service: ClusterServiceContext) {
   return unary<ForkClusterRequest, Operation>({
@@ -41,7 +40,6 @@ export function forkCluster(service: ClusterServiceContext) {
       const ids = nodes.map(({ meta }) => meta!.name.slice(`${name}/nodes/`.length));
       checkNodeNames(found, "cluster_id", name, ids);
       found.throwIfAny();
-      checkForkable(source);
       const here = source.host === tools.host;
       const room = here ? await hostRoom(tools.engine, call.signal) : undefined;
       const parameters = ClusterJob.fromPartial({ source: source.cluster, snapshot: source.snapshot });
@@ -88,12 +86,4 @@ export function forkCluster(service: ClusterServiceContext) {
 
 function plannedOf(nodes: ReturnType<typeof forkedNodes>) {
   return nodes.map(({ meta, spec }) => ({ id: meta!.name, spec: spec! }));
-}
-
-/** The data of several members of etcd name each other by their addresses. */
-function checkForkable({ cluster, nodes }: ForkSource): void {
-  const count = controlPlanesOf(nodes).length;
-  if (count === 1) return;
-  const text = `${cluster} has ${count} control planes: only clusters with one can be forked`;
-  throw failedPrecondition("SEVERAL_CONTROL_PLANES", text, { name: cluster });
 }

@@ -1,24 +1,21 @@
-import { GantryError } from "../../common/errors/errors.ts";
 import type { Step } from "../../common/jobs/api.ts";
 import { controlPlanesOf } from "../clusters/control-planes.ts";
 import { containerNameOfNode } from "../clusters/names.ts";
-import type { EtcdClient } from "../etcd/client.ts";
 import { connectEtcd } from "../etcd/connect.ts";
-import { ALONE_CLUSTER, peerUrl } from "../etcd/initial-cluster.ts";
+import { peerUrl } from "../etcd/initial-cluster.ts";
 import type { ClusterContext } from "../jobs/context.ts";
 import { apiOf } from "../jobs/kubernetes.ts";
-import { BEGIN_ETCD, initPhase } from "../nodes/commands.ts";
-import { putFiles } from "../nodes/put-files.ts";
+import { initPhase } from "../nodes/commands.ts";
 import { authoritiesOf } from "../nodes/read-authorities.ts";
 import { runInNode } from "../nodes/run-in-node.ts";
 import { renewIdentity } from "../snapshots/renew-identity.ts";
 import { API_TIMEOUT_MS, waitForApi } from "./begin-control-plane.ts";
-import { etcdFile } from "./join-control-planes.ts";
+import { beginEtcdAlone, endEtcd } from "./etcd-alone.ts";
+import { startKubelet } from "./join-nodes.ts";
 import { aboutNode } from "./node-trouble.ts";
 import { waitUntil } from "./wait-until.ts";
 
 const ETCD_INTERVAL_MS = 50;
-const ETCD_MANIFEST = "/etc/kubernetes/manifests/etcd.yaml";
 /** Where API servers say that they are there. The source's last word would be believed for a quarter of a minute. */
 const API_SERVERS = "/registry/masterleases/";
 
@@ -39,15 +36,14 @@ export const beginFork: Step<ClusterContext> = {
     await aboutNode(ctx, container, async () => {
       ctx.progress(-1, "starting etcd and the API server");
       const several = controlPlanesOf(ctx.nodes).length > 1;
-      if (several) await beginAlone(ctx, container);
+      if (several) await beginEtcdAlone(ctx);
       else await phase("etcd", "local");
       await readdress(ctx);
-      if (several) {
-        await endAlone(ctx, container);
-        await phase("etcd", "local");
-        await waitForEtcd(ctx, true);
-      }
+      // Begun again as a member like any other, before anybody writes to it.
+      if (several) await endEtcd(ctx);
+      if (several) await phase("etcd", "local");
       await phase("control-plane", "apiserver");
+      if (several) await startKubelet(ctx, first);
       await waitForApi(ctx, [first], { isNew: false });
       ctx.progress(-1, "renewing keys and tokens");
       const authorities = await authoritiesOf(engine, [first], signal);
@@ -55,21 +51,6 @@ export const beginFork: Step<ClusterContext> = {
     });
   },
 };
-
-/** With the data of one of several members: the others are made anew, from this one. */
-async function beginAlone(ctx: ClusterContext, container: string): Promise<void> {
-  const { signal } = ctx;
-  const { engine } = ctx.tools;
-  await putFiles(engine, container, [await etcdFile(ctx, ctx.nodes[0]!, { ...ALONE_CLUSTER })], signal);
-  await runInNode({ engine, container, command: BEGIN_ETCD, signal });
-}
-
-/** It ends in order before it is begun again, as a member like any other: nobody writes to what is about to end. */
-async function endAlone(ctx: ClusterContext, container: string): Promise<void> {
-  const command = ["rm", "--force", ETCD_MANIFEST];
-  await runInNode({ engine: ctx.tools.engine, container, command, signal: ctx.signal });
-  await waitForEtcd(ctx, false);
-}
 
 /** etcd's only member is where the fork is, and knows of no API server. */
 async function readdress(ctx: ClusterContext): Promise<void> {
@@ -89,26 +70,4 @@ async function readdress(ctx: ClusterContext): Promise<void> {
       return true;
     },
   });
-}
-
-/** Until the first node's etcd answers, or does no more. */
-async function waitForEtcd(ctx: ClusterContext, answers: boolean): Promise<void> {
-  const { signal } = ctx;
-  using etcd = await connectEtcd(ctx.tools.engine, [ctx.nodes[0]!], signal);
-  await waitUntil({
-    what: `etcd of ${ctx.engineName} ${answers ? "answers" : "has ended"}`,
-    timeoutMs: API_TIMEOUT_MS,
-    intervalMs: ETCD_INTERVAL_MS,
-    signal,
-    look: async () => ((await doesAnswer(etcd, signal)) === answers ? true : undefined),
-  });
-}
-
-async function doesAnswer(etcd: EtcdClient, signal: AbortSignal): Promise<boolean> {
-  try {
-    return (await etcd.members(signal)).length > 0;
-  } catch (error) {
-    if (error instanceof GantryError && error.reason === "ETCD_UNAVAILABLE") return false;
-    throw error;
-  }
 }

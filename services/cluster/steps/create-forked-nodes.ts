@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Node } from "../../../proto/gen/gantry/cluster/v1/node.ts";
 import { inspectContainer } from "../../common/engine/api/containers.ts";
 import type { Step } from "../../common/jobs/api.ts";
+import { controlPlanesOf } from "../clusters/control-planes.ts";
 import { containerNameOfNode } from "../clusters/names.ts";
 import type { ClusterContext } from "../jobs/context.ts";
 import { isFirst, KUBELET_CONFIG_PATH } from "../nodes/cluster-files.ts";
@@ -63,7 +64,9 @@ async function createForkedNode(ctx: ClusterContext, node: Node, { folder, token
   const gone = first ? IDENTITY_IN_VAR : [...IDENTITY_IN_VAR, ETCD_DATA];
   await Promise.all(gone.map((path) => rm(join(at, path), { recursive: true, force: true })));
   const own = await files;
-  const put = first ? [...own, ...kubeletAlone(own)] : own.filter(({ path }) => path !== KUBELET_CONFIG_PATH);
-  await putFiles(engine, container, put, signal);
+  // With several control planes the first one's, too, has to wait: for data that are one member's alone.
+  const alone = first && controlPlanesOf(ctx.nodes).length === 1;
+  const begun = alone ? own : own.filter(({ path }) => path !== KUBELET_CONFIG_PATH);
+  await putFiles(engine, container, first ? [...begun, ...kubeletAlone(own)] : begun, signal);
   if (first) rememberAdmin(ctx, own);
 }

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { readdir } from "node:fs/promises";
-import { request } from "node:https";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { after, before, test } from "node:test";
@@ -13,6 +12,7 @@ import { runInNode } from "../../../services/cluster/nodes/run-in-node.ts";
 import { call } from "../../../services/common/rpc/client.ts";
 import { failure } from "./support/api.ts";
 import { TestClusters } from "./support/clusters.ts";
+import { askAs } from "./support/ask-as.ts";
 import { askPod, runPod, webPod } from "./support/pods.ts";
 
 const TIMEOUT_MS = 90_000;
@@ -99,16 +99,16 @@ test("who may do something in the source may do nothing in the fork: keys, token
   const [admin, own] = [await adminOf("source-control-plane"), await adminOf("copy-control-plane")];
   assert.notEqual(admin.ca, own.ca);
   const host = (cluster: typeof copy): string => cluster.reservation!.apiIpv4;
-  assert.equal(await status(host(copy), { cert: own.certificate, key: own.key }), 200);
-  assert.equal(await status(host(copy), { cert: admin.certificate, key: admin.key }), 401);
-  assert.equal(await status(host(source), { cert: own.certificate, key: own.key }), 401);
+  assert.equal(await askAs(host(copy), { cert: own.certificate, key: own.key }), 200);
+  assert.equal(await askAs(host(copy), { cert: admin.certificate, key: admin.key }), 401);
+  assert.equal(await askAs(host(source), { cert: own.certificate, key: own.key }), 401);
 
   const [there, here] = [await tokens("source"), await tokens("copy")];
   assert.deepEqual([...there.keys()].toSorted(), [...here.keys()].toSorted(), "the same names");
   const name = [...there.keys()].find((each) => each.startsWith("kube-system/namespace-controller"))!;
-  assert.equal(await status(host(copy), {}, here.get(name)), 200);
-  assert.equal(await status(host(copy), {}, there.get(name)), 401);
-  assert.equal(await status(host(source), {}, here.get(name)), 401);
+  assert.equal(await askAs(host(copy), {}, here.get(name)), 200);
+  assert.equal(await askAs(host(copy), {}, there.get(name)), 401);
+  assert.equal(await askAs(host(source), {}, here.get(name)), 401);
 
   const api = await clusters.api("copy");
   const system = "/api/v1/namespaces/kube-system/configmaps";
@@ -175,23 +175,6 @@ async function tokens(id: string): Promise<Map<string, string>> {
         Buffer.from(data!["token"]!, "base64").toString(),
       ]),
   );
-}
-
-/** What the API answers to somebody who does not ask who it is. */
-function status(host: string, keys: { cert?: string; key?: string }, token?: string): Promise<number> {
-  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
-  return new Promise((resolve, reject) => {
-    const path = "/api/v1/namespaces";
-    const asked = request(
-      { host, port: 6443, path, headers, rejectUnauthorized: false, agent: false, ...keys },
-      (answer) => {
-        answer.resume();
-        resolve(answer.statusCode ?? 0);
-      },
-    );
-    asked.on("error", reject);
-    asked.end();
-  });
 }
 
 async function captures(): Promise<string[]> {
