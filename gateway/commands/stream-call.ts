@@ -8,8 +8,8 @@ import {
 } from "@grpc/grpc-js";
 import { type GantryError, invalidArgument, resourceExhausted } from "../../services/common/errors/errors.ts";
 import { toGantryError } from "../../services/common/errors/status.ts";
+import { callError } from "../../services/common/rpc/transport-error.ts";
 import { type FrameId, statusJson } from "../ws/error-frame.ts";
-import { callError } from "./call-error.ts";
 import { callMetadata } from "./call-metadata.ts";
 import type { CommandFields } from "./frame-fields.ts";
 import type { CommandContext, Running } from "./io.ts";

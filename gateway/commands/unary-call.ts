@@ -1,7 +1,7 @@
 import type { ClientUnaryCall } from "@grpc/grpc-js";
 import { invalidArgument } from "../../services/common/errors/errors.ts";
+import { callError } from "../../services/common/rpc/transport-error.ts";
 import type { FrameId } from "../ws/error-frame.ts";
-import { callError } from "./call-error.ts";
 import { callMetadata } from "./call-metadata.ts";
 import type { CommandFields } from "./frame-fields.ts";
 import type { CommandContext, Running } from "./io.ts";

@@ -4,7 +4,8 @@ import { BadRequest, ErrorInfo } from "../../../proto/gen/google/rpc/error_detai
 import { Status } from "../../../proto/gen/google/rpc/status.ts";
 import { ERROR_DOMAIN, GantryError } from "./errors.ts";
 
-const DETAILS_KEY = "grpc-status-details-bin";
+/** Trailer with the `google.rpc.Status` of an error that a service of ours made. */
+export const DETAILS_KEY = "grpc-status-details-bin";
 const ERROR_INFO_URL = "type.googleapis.com/google.rpc.ErrorInfo";
 const BAD_REQUEST_URL = "type.googleapis.com/google.rpc.BadRequest";
 

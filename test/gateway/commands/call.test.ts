@@ -178,7 +178,9 @@ test("the deadline is kept, and the default is set", async (t) => {
   t.after(stop);
   const method = `${COMPUTE}/GetInstance`;
   session.handle({ t: "call", id: 1, method, deadline_ms: 80, body: { name: "slow" } });
-  assert.equal((await received.answer(1))["error"].code, Code.DEADLINE_EXCEEDED);
+  const { error: late } = await received.answer(1);
+  assert.equal(late.code, Code.DEADLINE_EXCEEDED);
+  assert.equal(late.message, "compute did not answer before the deadline");
   session.handle({ t: "call", id: 2, method, body: { name: "fast" } });
   await received.answer(2);
   assert.ok(deadlines[1]! > 25_000 && deadlines[1]! <= 30_000, String(deadlines[1]));

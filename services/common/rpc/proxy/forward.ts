@@ -1,8 +1,9 @@
 import type { Client, MethodDefinition, StatusObject } from "@grpc/grpc-js";
-import { fromServiceError } from "../../errors/status.ts";
 import type { CallContext, Sink } from "../call.ts";
 import { abortError } from "../client.ts";
+import { callError } from "../transport-error.ts";
 import { forwardedMetadata, openRaw, type RawStream } from "./raw.ts";
+import { serviceOfPackage } from "./routes.ts";
 
 /** What of a call goes along. */
 export type ForwardedCall = Pick<CallContext, "signal" | "deadline" | "method" | "peer" | "metadata">;
@@ -31,11 +32,11 @@ export async function forward<Req>(
   try {
     for await (const bytes of up) await answer(bytes as Buffer);
     const { code, details, metadata } = await status;
-    if (code !== 0) throw fromServiceError(Object.assign(new Error(details), { code, details, metadata }));
+    if (code !== 0) throw Object.assign(new Error(details), { code, details, metadata });
   } catch (error) {
     if (ctx.signal.aborted) throw abortError(ctx.signal);
     // A request that could not be sent is why the answer was cancelled.
-    throw sendFailure ?? fromServiceError(error);
+    throw sendFailure ?? callError(error, serviceOfPackage(ctx.method.slice(1)) ?? "the service");
   } finally {
     ctx.signal.removeEventListener("abort", onAbort);
     up.cancel();

@@ -17,12 +17,12 @@ import { addReflection } from "../reflection.ts";
 import { draining, TIMER_SLACK_MS } from "../run-call.ts";
 import { DEFAULT_LIMITS, type RpcLimits } from "../limits.ts";
 import { bind, type GrpcServer, routeGrpcLog, serverOptions, shutDown } from "../server.ts";
+import { fromTransport } from "../transport-error.ts";
 import { type DownStream, finish, pump } from "./pump.ts";
-import { connectRaw, forwardedMetadata, openRaw, type RawStream, serviceDown } from "./raw.ts";
+import { connectRaw, forwardedMetadata, openRaw, type RawStream } from "./raw.ts";
 import { noSuchService, OPERATIONS_SERVICE, SERVICE_KEY, serviceOfOperation, serviceOfPackage } from "./routes.ts";
 
 const DRAIN_TIMEOUT_MS = 10_000;
-const DETAILS_KEY = "grpc-status-details-bin";
 
 export interface ProxyOptions {
   /** `host:port` that users call. */
@@ -220,8 +220,11 @@ class Call {
     this.#up = up;
     if (first !== undefined) up.write(first);
     pump(this.#down, up, (status) => {
-      const lost = status.code === Code.UNAVAILABLE && status.metadata.get(DETAILS_KEY).length === 0;
-      this.#end(lost ? serviceDown(backend.service, backend.address, status.details) : status);
+      const { service, address } = backend;
+      const lost = fromTransport(service, status);
+      // Callers are told the service's name alone.
+      if (lost) this.#options.log.debug({ service, address, details: status.details }, "call lost on its way");
+      this.#end(lost ?? status);
     });
     if (this.#down.isPaused()) this.#down.resume();
   }

@@ -1,5 +1,5 @@
 import { Client, type ChannelCredentials, type ClientDuplexStream, type Metadata } from "@grpc/grpc-js";
-import { failedPrecondition, type GantryError, unavailable } from "../../errors/errors.ts";
+import { failedPrecondition } from "../../errors/errors.ts";
 import { PEER_KEY } from "../authenticate.ts";
 import { channelOptions, type ConnectOptions } from "../client.ts";
 
@@ -34,8 +34,4 @@ export function forwardedMetadata(received: Metadata, peer: string): Metadata {
   metadata.set(PEER_KEY, peer);
   metadata.set(HOPS_KEY, String(hops));
   return metadata;
-}
-
-export function serviceDown(service: string, address: string, details: string): GantryError {
-  return unavailable("SERVICE_DOWN", `${service} at ${address} cannot be reached: ${details}`);
 }

@@ -235,7 +235,7 @@ test("a service that is down is named, and found again", async () => {
   await assert.rejects(call(through, "getInstance", { name: "x" }, { token }), {
     code: Code.UNAVAILABLE,
     reason: "SERVICE_DOWN",
-    message: new RegExp(`^compute at ${other.address}`),
+    message: "compute cannot be reached; try again",
   });
   const again = await fixture.serve({ services, listen: other.address });
   await until(() =>
