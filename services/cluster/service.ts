@@ -42,7 +42,16 @@ export async function createClusterService(main: MainContext<ClusterConfig>): Pr
   const observing = observer.run(signal);
   const [verify, store] = await Promise.all([
     createTokenVerifier({ keysPath: config.tokenKeysPath }),
-    openStore({ service: "cluster", host, redisUrl, dataDir, kinds: [...clusterKinds, operationKind], log, signal }),
+    openStore({
+      service: "cluster",
+      host,
+      redisUrl,
+      dataDir,
+      kinds: [...clusterKinds, operationKind],
+      logPolicy: { memoryShare: config.logMemoryShare },
+      log,
+      signal,
+    }),
   ]);
   const missed = (error: unknown): void => {
     if (!signal.aborted) log.error({ err: error }, "records could not be read: the next rebuild reads them again");

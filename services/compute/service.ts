@@ -52,7 +52,16 @@ export async function createComputeService(main: MainContext<ComputeConfig>): Pr
   const observing = observer.run(signal);
   const [verify, store] = await Promise.all([
     createTokenVerifier({ keysPath: config.tokenKeysPath }),
-    openStore({ service: "compute", host, redisUrl, dataDir, kinds: [...computeKinds, operationKind], log, signal }),
+    openStore({
+      service: "compute",
+      host,
+      redisUrl,
+      dataDir,
+      kinds: [...computeKinds, operationKind],
+      logPolicy: { memoryShare: config.logMemoryShare },
+      log,
+      signal,
+    }),
   ]);
   const missed = (error: unknown): void => {
     if (!signal.aborted) log.error({ err: error }, "records could not be read: the next rebuild reads them again");

@@ -18,7 +18,7 @@ import { channelOptions } from "../../services/common/rpc/client.ts";
 import { WireReader } from "../../services/common/store/log/wire.ts";
 import { openStore } from "../../services/common/store/store.ts";
 import { startRedis } from "../support/redis.ts";
-import { LOG_LIMITS, kind } from "./watch/kind.ts";
+import { LOG_POLICY, kind } from "./watch/kind.ts";
 
 const { values: options } = parseArgs({
   options: {
@@ -48,7 +48,7 @@ const store = await openStore({
   kinds: [kind],
   log: pino({ level: "silent" }),
   signal: new AbortController().signal,
-  logLimits: LOG_LIMITS,
+  logPolicy: LOG_POLICY,
 });
 
 /** Changes of a few records, ~300 B each; every change is a write, and so an entry, of its own. */

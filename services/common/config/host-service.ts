@@ -19,6 +19,8 @@ export interface HostServiceConfig extends ProcessConfig {
   jobQueueMax: number;
   /** Creations that may wait for their turn to be admitted. */
   admissionsWaitingMax: number;
+  /** Part of Redis's memory, up to 1, that the service's log of changes may take. */
+  logMemoryShare: number;
 }
 
 export interface HostServiceDefaults {
@@ -58,5 +60,12 @@ export function readHostServiceConfig(c: ConfigReader, defaults: HostServiceDefa
       "Creations that may wait to be admitted",
       waiting,
     ),
+    logMemoryShare:
+      c.integer(
+        "GANTRY_LOG_MEMORY_PERCENT",
+        20,
+        "Percent of Redis's memory that the service's log of changes may take, from which watchers go on where they were",
+        { min: 1, max: 40 },
+      ) / 100,
   };
 }

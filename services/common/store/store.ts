@@ -21,8 +21,8 @@ import { RecordFiles } from "./files/record-files.ts";
 import { LogIdentity } from "./identity.ts";
 import { LINK_OPTIONS, REDIS_TIMEOUT_MS, RedisLink } from "./link.ts";
 import { followLog } from "./log/follower.ts";
-import type { LogLimits } from "./log/janitor.ts";
-import { LOG_LIMITS, runJanitor } from "./log/janitor.ts";
+import type { LogPolicy } from "./log/janitor.ts";
+import { LOG_POLICY, runJanitor } from "./log/janitor.ts";
 import type { LogHold } from "./log/hold.ts";
 import { holdLog } from "./log/hold.ts";
 import type { LogChunk, LogPosition } from "./log/read-log.ts";
@@ -56,7 +56,7 @@ export interface StoreOptions {
   signal: AbortSignal;
   /** Event.origin of records; the service's name if absent. */
   originName?: string;
-  logLimits?: Partial<LogLimits>;
+  logPolicy?: Partial<LogPolicy>;
 }
 
 /**
@@ -133,7 +133,7 @@ export class StoreHandle implements Store {
 
   /** Called by `openStore`. */
   async open(): Promise<void> {
-    const { log, logLimits } = this.#options;
+    const { log, logPolicy } = this.#options;
     const { tail, keys } = this;
     await this.#files.open();
     await waitReady(this.link.redis, OPEN_TIMEOUT_MS);
@@ -153,7 +153,7 @@ export class StoreHandle implements Store {
     const janitor = runJanitor({
       redis: this.link.redis,
       keys,
-      limits: { ...LOG_LIMITS, ...logLimits },
+      policy: { ...LOG_POLICY, ...logPolicy },
       nowMs: () => this.#clock.nowMs(),
       log,
       signal: this.#signal,

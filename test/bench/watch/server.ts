@@ -9,7 +9,7 @@ import { openStore } from "../../../services/common/store/store.ts";
 import { ObservationHub } from "../../../services/common/watch/observations.ts";
 import { serveWatch } from "../../../services/common/watch/serve-watch.ts";
 import { ComputeServiceService } from "../../../proto/gen/gantry/compute/v1/compute.ts";
-import { LOG_LIMITS, kind } from "./kind.ts";
+import { LOG_POLICY, kind } from "./kind.ts";
 
 const [dir = "", redisUrl = ""] = process.argv.slice(2);
 const log = createLog({ name: "watch", level: "warn", destination: process.stderr });
@@ -22,7 +22,7 @@ const store = await openStore({
   kinds: [kind],
   log,
   signal,
-  logLimits: LOG_LIMITS,
+  logPolicy: LOG_POLICY,
 });
 const { watch } = ComputeServiceService;
 const server = await createGrpcServer({

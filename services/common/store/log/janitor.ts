@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import type { StoreKeys } from "../../redis/keys.ts";
 import { acquireLease } from "../../redis/lease.ts";
 import { defineScript, runScript } from "../../redis/script.ts";
+import { isPressed, logBudget, type RedisMemory, readMemory } from "./memory.ts";
 
 /** What the log keeps, whichever limit is reached first. */
 export interface LogLimits {
@@ -12,7 +13,17 @@ export interface LogLimits {
   ageMaxMs: number;
 }
 
-export const LOG_LIMITS: LogLimits = { entriesMax: 1_000_000, bytesMax: 512 * 1024 * 1024, ageMaxMs: 24 * 3600 * 1000 };
+/** With the part of Redis's memory (up to 1) that it may take, where Redis has a limit. */
+export interface LogPolicy extends LogLimits {
+  memoryShare: number;
+}
+
+export const LOG_POLICY: LogPolicy = {
+  entriesMax: 1_000_000,
+  bytesMax: 512 * 1024 * 1024,
+  ageMaxMs: 24 * 3600 * 1000,
+  memoryShare: 0.2,
+};
 
 /** Of deleted records' uids kept in Redis. */
 const GONE_MAX = 10_000;
@@ -20,6 +31,8 @@ const LEASE_TTL_MS = 15_000;
 /** Entries dropped by one call, so that Redis is not held up. */
 const TRIM_STEP_ENTRIES = 10_000;
 const ROUND_INTERVAL_MS = 10_000;
+/** Between looks at how full Redis is: between two of them, writers must not fill what it has left. */
+const LOOK_INTERVAL_MS = 500;
 
 /**
  * Finds how far the log is to be trimmed and trims at most a step of it. What running snapshots need stays.
@@ -73,21 +86,26 @@ export async function trimLog(redis: Redis, keys: StoreKeys, limits: LogLimits, 
 export interface JanitorOptions {
   redis: Redis;
   keys: StoreKeys;
-  limits: LogLimits;
+  policy: LogPolicy;
   nowMs: () => number;
   log: Logger;
   signal: AbortSignal;
 }
 
-/** Trims the log for as long as the process runs; one process of the service at a time. */
+/** Trims the log for as long as the process runs, sooner where Redis is getting full; one process of the service at a time. */
 export async function runJanitor(options: JanitorOptions): Promise<void> {
-  const { redis, keys, limits, nowMs, log, signal } = options;
+  const { redis, keys, log, signal } = options;
   while (!signal.aborted) {
     try {
       const lease = await acquireLease({ redis, key: keys.janitor, ttlMs: LEASE_TTL_MS, signal });
+      let roundMs = -Infinity;
       while (!lease.lost.aborted) {
-        await trimLog(redis, keys, limits, nowMs());
-        await delay(ROUND_INTERVAL_MS, undefined, { signal: lease.lost });
+        const memory = await readMemory(redis);
+        if (isPressed(memory) || performance.now() - roundMs >= ROUND_INTERVAL_MS) {
+          roundMs = performance.now();
+          await trimWithin(options, memory);
+        }
+        await delay(LOOK_INTERVAL_MS, undefined, { signal: lease.lost });
       }
     } catch (error) {
       if (signal.aborted) return;
@@ -95,4 +113,10 @@ export async function runJanitor(options: JanitorOptions): Promise<void> {
       await delay(ROUND_INTERVAL_MS, undefined, { signal }).catch(() => undefined);
     }
   }
+}
+
+async function trimWithin({ redis, keys, policy, nowMs }: JanitorOptions, memory: RedisMemory): Promise<void> {
+  const { bytesMax, memoryShare: share } = policy;
+  const logBytes = (await redis.memory("USAGE", keys.log)) ?? 0;
+  await trimLog(redis, keys, { ...policy, bytesMax: logBudget(memory, logBytes, { bytesMax, share }) }, nowMs());
 }

@@ -40,6 +40,7 @@ test("limits out of their range are named, all at once", () => {
     GANTRY_JOB_CONCURRENCY: "257",
     GANTRY_JOB_QUEUE_MAX: "0",
     GANTRY_ADMISSIONS_WAITING_MAX: "1000001",
+    GANTRY_LOG_MEMORY_PERCENT: "50",
     GANTRY_SERVICES: "compute=9611",
   };
   assert.throws(
@@ -50,6 +51,7 @@ test("limits out of their range are named, all at once", () => {
         'GANTRY_JOB_CONCURRENCY is "257" but must be at most 256',
         'GANTRY_JOB_QUEUE_MAX is "0" but must be at least 1',
         'GANTRY_ADMISSIONS_WAITING_MAX is "1000001" but must be at most 1000000',
+        'GANTRY_LOG_MEMORY_PERCENT is "50" but must be at most 40',
         'GANTRY_SERVICES is "compute=9611" but must be host:port or [ipv6]:port',
       ]);
       return true;
