@@ -2,6 +2,7 @@ import { createReadStream } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { inspectContainer, putArchive } from "../../common/engine/api/containers.ts";
 import type { Engine } from "../../common/engine/engine.ts";
+import { allSettled } from "../../common/jobs/all-settled.ts";
 import { filterArchive } from "../nodes/filter-archive.ts";
 import { unpackFolder } from "./archive.ts";
 import type { NodeFolder } from "./folders.ts";
@@ -24,7 +25,7 @@ export interface BringBackOptions {
 /** Puts the captured state of a node into a container. */
 export async function bringBack({ engine, container, from, without, signal }: BringBackOptions): Promise<void> {
   const folder = await varFolderOf(await inspectContainer(engine, container, { signal }));
-  await Promise.all([
+  await allSettled([
     unpackVar(from, folder, signal),
     ...from.roots.map(({ archive }) => putRoot(engine, container, archive, without, signal)),
   ]);

@@ -1,6 +1,7 @@
 import { inspectContainer, pauseContainer, unpauseContainer } from "../../common/engine/api/containers.ts";
 import type { Engine } from "../../common/engine/engine.ts";
 import { unavailable } from "../../common/errors/errors.ts";
+import { allSettled } from "../../common/jobs/all-settled.ts";
 
 const CALL_TIMEOUT_MS = 10_000;
 
@@ -25,12 +26,12 @@ export async function standStill(
     await pauseContainer(engine, container, limits);
   };
   try {
-    await settled(containers.map(pause));
+    await allSettled(containers.map(pause));
     signal.throwIfAborted();
     await work();
     await Promise.all(containers.map((container) => needStill(engine, container)));
   } finally {
-    await settled(stopped.map((container) => resume(engine, container)));
+    await allSettled(stopped.map((container) => resume(engine, container)));
   }
   return performance.now() - startMs;
 }
@@ -43,9 +44,4 @@ async function needStill(engine: Engine, container: string): Promise<void> {
 async function resume(engine: Engine, container: string): Promise<void> {
   const { State } = await inspectContainer(engine, container, { timeoutMs: CALL_TIMEOUT_MS });
   if (State.Paused) await unpauseContainer(engine, container, { timeoutMs: CALL_TIMEOUT_MS });
-}
-
-/** Waits for all, so that none goes on behind the caller's back; then throws what failed first in the list. */
-async function settled(work: readonly Promise<void>[]): Promise<void> {
-  for (const result of await Promise.allSettled(work)) if (result.status === "rejected") throw result.reason;
 }

@@ -1,3 +1,4 @@
+import { allSettled } from "../../common/jobs/all-settled.ts";
 import type { Step } from "../../common/jobs/api.ts";
 import type { ClusterContext } from "../jobs/context.ts";
 import { nodesOfJob } from "../jobs/nodes-of-job.ts";
@@ -25,7 +26,7 @@ export const createAddedNodes: Step<ClusterContext> = {
     const authorities = authoritiesOf(ctx.tools.engine, present, ctx.signal);
     // kubeadm's file for them names one; nobody joins by it.
     const token = newBootstrapToken();
-    await Promise.all(added.map((node) => createNode(ctx, node, token, authorities)));
+    await allSettled(added.map((node) => createNode(ctx, node, token, authorities)));
   },
   /** All that the later steps did for them too: first what would come back by itself as long as they run. */
   async undo(ctx) {

@@ -2,6 +2,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Node } from "../../../proto/gen/gantry/cluster/v1/node.ts";
 import { inspectContainer } from "../../common/engine/api/containers.ts";
+import { allSettled } from "../../common/jobs/all-settled.ts";
 import type { Step } from "../../common/jobs/api.ts";
 import { controlPlanesOf } from "../clusters/control-planes.ts";
 import { containerNameOfNode } from "../clusters/names.ts";
@@ -39,7 +40,7 @@ export const createForkedNodes: Step<ClusterContext> = {
     const authorities = createAuthorities(ctx.store.now());
     const token = newBootstrapToken();
     const folder = await sourceFolder(ctx);
-    await Promise.all(ctx.nodes.map((node) => createForkedNode(ctx, node, { folder, token, authorities })));
+    await allSettled(ctx.nodes.map((node) => createForkedNode(ctx, node, { folder, token, authorities })));
   },
   undo: removeNodesOfJob,
 };
@@ -57,8 +58,11 @@ async function createForkedNode(ctx: ClusterContext, node: Node, { folder, token
   const container = containerNameOfNode(node.meta!.name);
   const from = nodeFolder(folder, node);
   const files = filesOf(ctx, node, token, authorities);
-  await createContainerOf(ctx, node, await imageIdOf(from));
-  await bringBack({ engine, container, from, without: (path) => IDENTITY.test(path), signal });
+  const putState = async (): Promise<void> => {
+    await createContainerOf(ctx, node, await imageIdOf(from));
+    await bringBack({ engine, container, from, without: (path) => IDENTITY.test(path), signal });
+  };
+  await allSettled<unknown>([files, putState()]);
   const at = await varFolderOf(await inspectContainer(engine, container, { signal }));
   const first = isFirst(node, ctx.nodes);
   const gone = first ? IDENTITY_IN_VAR : [...IDENTITY_IN_VAR, ETCD_DATA];

@@ -3,6 +3,7 @@ import type { Node } from "../../../proto/gen/gantry/cluster/v1/node.ts";
 import { type ContainerCreateBody, createContainer } from "../../common/engine/api/containers.ts";
 import { EngineError } from "../../common/engine/errors.ts";
 import { failedPrecondition } from "../../common/errors/errors.ts";
+import { allSettled } from "../../common/jobs/all-settled.ts";
 import type { Step } from "../../common/jobs/api.ts";
 import { isControlPlane } from "../clusters/control-planes.ts";
 import { containerNameOfNode } from "../clusters/names.ts";
@@ -36,7 +37,7 @@ export const createNodes: Step<ClusterContext> = {
     ctx.progress(-1, `making ${ctx.nodes.length} ${ctx.nodes.length === 1 ? "node" : "nodes"}`);
     const authorities = createAuthorities(ctx.store.now());
     const token = newBootstrapToken();
-    await Promise.all(ctx.nodes.map((node) => createNode(ctx, node, token, authorities)));
+    await allSettled(ctx.nodes.map((node) => createNode(ctx, node, token, authorities)));
   },
   undo: removeNodesOfJob,
 };
@@ -52,7 +53,9 @@ export async function createNode(
   token: string,
   authorities: Promise<Authorities>,
 ): Promise<void> {
-  const [files] = await Promise.all([filesOf(ctx, node, token, authorities), createContainerOf(ctx, node)]);
+  const preparing = filesOf(ctx, node, token, authorities);
+  await allSettled<unknown>([preparing, createContainerOf(ctx, node)]);
+  const files = await preparing;
   if (isFirst(node, ctx.nodes)) rememberAdmin(ctx, files);
   // Workers' kubelets would only wait for the API, longer each time they ask, and take the processors from what brings it up.
   const put = isControlPlane(node) ? files : files.filter(({ path }) => path !== KUBELET_CONFIG_PATH);

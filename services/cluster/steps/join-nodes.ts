@@ -1,4 +1,5 @@
 import type { Node } from "../../../proto/gen/gantry/cluster/v1/node.ts";
+import { allSettled } from "../../common/jobs/all-settled.ts";
 import type { Step } from "../../common/jobs/api.ts";
 import { isControlPlane } from "../clusters/control-planes.ts";
 import { containerNameOfNode } from "../clusters/names.ts";
@@ -46,9 +47,4 @@ export async function putKubeletFiles(ctx: ClusterContext, node: Node): Promise<
   const documents = nodeDocuments({ cluster, node, nodes, ...facts });
   const files = kubeletFiles(documents, { version, first: isFirst(node, nodes) });
   await putFiles(ctx.tools.engine, containerNameOfNode(node.meta!.name), files, signal);
-}
-
-/** Waits for all; throws what failed first in the list. */
-async function allSettled(work: readonly Promise<unknown>[]): Promise<void> {
-  for (const result of await Promise.allSettled(work)) if (result.status === "rejected") throw result.reason;
 }

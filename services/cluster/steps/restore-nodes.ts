@@ -1,5 +1,6 @@
 import { type ClusterSnapshot, ClusterSpec } from "../../../proto/gen/gantry/cluster/v1/cluster.ts";
 import { Node, NodeState } from "../../../proto/gen/gantry/cluster/v1/node.ts";
+import { allSettled } from "../../common/jobs/all-settled.ts";
 import type { Step } from "../../common/jobs/api.ts";
 import { containerNameOfNode } from "../clusters/names.ts";
 import { compareNodes } from "../clusters/node-order.ts";
@@ -26,7 +27,7 @@ export const restoreNodes: Step<ClusterContext> = {
     await restoreRecords(ctx, snapshot);
     kubernetes.forget(ctx.uid);
     const folder = captureFolder(dataDir, snapshot.meta!.uid);
-    await Promise.all(ctx.nodes.map((node) => restoreNode(ctx, node, folder)));
+    await allSettled(ctx.nodes.map((node) => restoreNode(ctx, node, folder)));
   },
 };
 

@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import type { OperationRecord } from "../../../proto/gen/gantry/common/v1/operation.ts";
 import { cancelled, failedPrecondition, type GantryError } from "../errors/errors.ts";
 import type { Fence, Kind, Resource, Store } from "../store/api.ts";
+import { allSettled } from "./all-settled.ts";
 import type { Job, JobContext, Step } from "./api.ts";
 import { attempt } from "./attempt.ts";
 import { endOperation, type Hooks } from "./ending.ts";
@@ -156,7 +157,7 @@ export class Run {
       const beginning = this.#begin(job, step, before);
       if (before && step.beginsBeside && this.#env.held() && !this.#env.draining()) {
         this.#begun = step.name;
-        await bothEnd(beginning, this.#do(job, step, ctx));
+        await allSettled([beginning, this.#do(job, step, ctx)]);
       } else {
         await beginning;
         this.#begun = step.name;
@@ -297,10 +298,4 @@ export class Run {
       this.#env.metrics?.stepSeconds.observe({ job: job.name, step: step.name, direction, result }, seconds);
     }
   }
-}
-
-/** Waits for both; throws what the first failed with, else what the second did. */
-async function bothEnd(first: Promise<void>, second: Promise<void>): Promise<void> {
-  const results = await Promise.allSettled([first, second]);
-  for (const result of results) if (result.status === "rejected") throw result.reason;
 }
