@@ -4,6 +4,7 @@ import { PKI_FOLDER } from "../pki/paths.ts";
 import { certificateFacts } from "./facts.ts";
 import type { Document } from "./documents.ts";
 import { mergeInto } from "./merge-patch.ts";
+import { registrationOf } from "./registration.ts";
 import { renderDocument } from "./render.ts";
 import { isAtLeast, type KubernetesVersion } from "./version.ts";
 
@@ -51,8 +52,7 @@ function flagsFile(
   documents: readonly Document[],
   { version, first }: { version: KubernetesVersion; first: boolean },
 ): string {
-  const how = required(documents, first ? "InitConfiguration" : "JoinConfiguration");
-  const { criSocket, taints = [], kubeletExtraArgs = {} } = registration(how);
+  const { criSocket, taints, flags: stated } = registrationOf(documents, first);
   const register = taints
     .map(({ key, value, effect }) => `${key}${value === undefined ? "" : `=${value}`}:${effect}`)
     .join(",");
@@ -60,28 +60,13 @@ function flagsFile(
     ...(isAtLeast(version, 1, 24) ? {} : { "container-runtime": "remote" }),
     "container-runtime-endpoint": criSocket,
     ...(register === "" ? {} : { "register-with-taints": register }),
-    ...(Array.isArray(kubeletExtraArgs)
-      ? Object.fromEntries(kubeletExtraArgs.map(({ name, value }) => [name, value]))
-      : kubeletExtraArgs),
+    ...stated,
   };
   const line = Object.entries(flags)
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, value]) => `--${name}=${value}`)
     .join(" ");
   return `KUBELET_KUBEADM_ARGS=${JSON.stringify(line)}\n`;
-}
-
-interface NodeRegistration {
-  criSocket: string;
-  taints?: { key: string; value?: string; effect: string }[];
-  kubeletExtraArgs?: Record<string, string> | { name: string; value: string }[];
-}
-
-function registration(document: Document): NodeRegistration {
-  const found = document["nodeRegistration"] as NodeRegistration | undefined;
-  if (typeof found?.criSocket !== "string")
-    throw new Error(`${document.kind}: nodeRegistration.criSocket is not a string`);
-  return found;
 }
 
 function required(documents: readonly Document[], kind: string): Document {

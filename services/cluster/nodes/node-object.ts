@@ -1,6 +1,7 @@
 import type { V1Node, V1NodeStatus } from "@kubernetes/client-node";
 import type { Node } from "../../../proto/gen/gantry/cluster/v1/node.ts";
 import type { Document } from "../kubeadm/documents.ts";
+import { parseLabels, parseTaints, registrationOf } from "../kubeadm/registration.ts";
 import type { HostCapacity } from "../kubeadm/reserved.ts";
 
 /** The kubelet's own default. */
@@ -8,15 +9,9 @@ const PODS = "110";
 /** Enough for the control plane's own pods. */
 const EPHEMERAL_STORAGE = "10Gi";
 
-interface Registration {
-  criSocket: string;
-  taints?: { key: string; value?: string; effect: string }[];
-  kubeletExtraArgs?: Record<string, string> | { name: string; value: string }[];
-}
-
 /**
  * The node as it is in Kubernetes before its kubelet has said anything: with its pods' range, so that the kubelet needs nobody else to be
- * Ready, and with the labels and taints that a kubelet gives only a node it makes itself.
+ * Ready, and with the labels and taints that a kubelet gives only a node it makes itself: also those that flags of its own state.
  */
 export function nodeObject(
   node: Node,
@@ -24,14 +19,15 @@ export function nodeObject(
   { first, host }: { first: boolean; host: HostCapacity },
 ): V1Node {
   const { kubernetesName, podCidr } = node.reservation!;
-  const { criSocket, taints = [], kubeletExtraArgs = {} } = registration(documents, first);
-  const providerID = flag(kubeletExtraArgs, "provider-id");
+  const { criSocket, flags, ...registered } = registrationOf(documents, first);
+  const { "provider-id": providerID, "node-labels": labels = "", "register-with-taints": flagTaints } = flags;
+  const taints = flagTaints === undefined ? [...registered.taints] : parseTaints(flagTaints);
   return {
     apiVersion: "v1",
     kind: "Node",
     metadata: {
       name: kubernetesName,
-      labels: { "kubernetes.io/hostname": kubernetesName, ...node.spec!.labels },
+      labels: { "kubernetes.io/hostname": kubernetesName, ...node.spec!.labels, ...parseLabels(labels) },
       annotations: {
         // kubeadm's own: by it `kubeadm upgrade` and `kubeadm reset` find the runtime.
         "kubeadm.alpha.kubernetes.io/cri-socket": criSocket,
@@ -61,13 +57,4 @@ function resources({ spec }: Node, host: HostCapacity): V1NodeStatus {
     pods: PODS,
   };
   return { capacity: values, allocatable: values };
-}
-
-function registration(documents: readonly Document[], first: boolean): Registration {
-  const kind = first ? "InitConfiguration" : "JoinConfiguration";
-  return documents.find((document) => document.kind === kind)!["nodeRegistration"] as Registration;
-}
-
-function flag(flags: NonNullable<Registration["kubeletExtraArgs"]>, name: string): string | undefined {
-  return Array.isArray(flags) ? flags.find((each) => each.name === name)?.value : flags[name];
 }
