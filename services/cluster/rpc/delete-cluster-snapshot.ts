@@ -11,8 +11,9 @@ import { unary } from "../../common/rpc/wrappers.ts";
 import { CLUSTER_SNAPSHOT } from "../clusters/names.ts";
 import type { ClusterServiceContext } from "../context.ts";
 import { clusterSnapshotKind } from "../kinds.ts";
+import { readerOf } from "../snapshots/reader.ts";
 
-export function deleteClusterSnapshot({ operations }: ClusterServiceContext) {
+export function deleteClusterSnapshot({ operations, store }: ClusterServiceContext) {
   return unary<DeleteClusterSnapshotRequest, Operation>({
     access: ({ name }) => onName(CLUSTER_SNAPSHOT, name, "editor"),
     handler({ name, etag, requestId }, call) {
@@ -36,6 +37,8 @@ export function deleteClusterSnapshot({ operations }: ClusterServiceContext) {
           // It is made by an operation of its cluster, which is not cancelled by this.
           if (snapshot.status?.state === ClusterSnapshotState.CLUSTER_SNAPSHOT_STATE_CREATING)
             throw failedPrecondition("WRONG_STATE", `${name} is being made`, { name, state: "CREATING" });
+          const reader = await readerOf(store, name);
+          if (reader !== undefined) throw operationInProgress(name, reader);
           snapshot.meta!.deleteTime = tx.now;
           snapshot.status!.state = ClusterSnapshotState.CLUSTER_SNAPSHOT_STATE_DELETING;
           tx.put(clusterSnapshotKind, snapshot);

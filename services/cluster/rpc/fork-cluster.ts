@@ -18,7 +18,7 @@ import { CLUSTER, CLUSTER_SNAPSHOT, containerNameOfNode, endpointNameOf } from "
 import type { ClusterServiceContext } from "../context.ts";
 import { clusterKind, nodeKind } from "../kinds.ts";
 import { checkFree, checkHostRoom } from "./create/check-host.ts";
-import { findSource } from "./fork/source.ts";
+import { findSource, holdSnapshot } from "./fork/source.ts";
 
 export function forkCluster(service: ClusterServiceContext) {
   return unary<ForkClusterRequest, Operation>({
@@ -58,6 +58,7 @@ export function forkCluster(service: ClusterServiceContext) {
           ...(key === undefined ? {} : { requestKey: key }),
           async write(tx) {
             if (await tx.get(clusterKind, name)) throw alreadyExists(name);
+            if (source.snapshot !== "") await holdSnapshot(tx, source.snapshot);
             await service.projects.needOpen(parent, call.signal);
             const containers = nodes.map(({ meta }) => containerNameOfNode(meta!.name));
             if (here) checkFree(tools, containers, []);

@@ -46,7 +46,10 @@ export function restoreCluster(service: ClusterServiceContext) {
         parameters: ClusterJob.fromPartial({ snapshot }),
         async change(cluster, tx) {
           needState(cluster, "restore", STATES, "running or stopped");
-          checkSnapshotOf(cluster, await tx.need(clusterSnapshotKind, snapshot));
+          const record = await tx.need(clusterSnapshotKind, snapshot);
+          checkSnapshotOf(cluster, record);
+          // Written as it is: of this and a deletion of the snapshot, the second sees the first.
+          tx.put(clusterSnapshotKind, record);
         },
       });
     },

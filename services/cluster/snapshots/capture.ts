@@ -1,32 +1,30 @@
 import { createWriteStream } from "node:fs";
-import { mkdir, rm, stat, statfs, writeFile } from "node:fs/promises";
+import { mkdir, rm, stat, writeFile } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import type { Node } from "../../../proto/gen/gantry/cluster/v1/node.ts";
 import { getArchive, inspectContainer } from "../../common/engine/api/containers.ts";
+import { engineInfo } from "../../common/engine/api/info.ts";
 import type { Engine } from "../../common/engine/engine.ts";
-import { failedPrecondition } from "../../common/errors/errors.ts";
 import { containerNameOfNode } from "../clusters/names.ts";
 import { archiveFolder } from "./archive.ts";
-import { type NodeFolder, nodeFolder } from "./folders.ts";
+import { checkSpace, mib } from "./check-space.ts";
+import { archivesOf, type NodeFolder, nodeFolder } from "./folders.ts";
 import { sizeOfFolder } from "./size-of-folder.ts";
-import { standStill } from "./stand-still.ts";
+import { letRun, standStill } from "./stand-still.ts";
 import { varFolderOf } from "./var-folder.ts";
 
 const HOUR_MS = 3_600_000;
 /** What a delta may take: after it the nodes must run on. */
 const DELTA_TIMEOUT_MS = 60_000;
 const PROGRESS_INTERVAL_MS = 500;
-/** Beyond what the nodes take now: what they write meanwhile, and for others. */
-const SPARE_BYTES = 256 * 1024 ** 2;
-const MIB = 1024 ** 2;
 
 export interface CaptureOptions {
   engine: Engine;
   nodes: readonly Node[];
   /** Of the host; made anew. Holds keys: nobody else may look into it. */
   folder: string;
-  /** How often the state is to be on the disk, this one included. */
-  copies: number;
+  /** The state is to be put into nodes of this engine afterwards. */
+  forNodes: boolean;
   signal: AbortSignal;
   progress: (percent: number, message: string) => void;
 }
@@ -47,13 +45,18 @@ interface Source {
 
 /** The state of all nodes at one moment: copied while they run, then what has changed since while they stand still. */
 export async function capture(options: CaptureOptions): Promise<Captured> {
-  const { engine, folder, nodes, copies, signal, progress } = options;
+  const { engine, folder, nodes, forNodes, signal, progress } = options;
+  await letRun(
+    engine,
+    nodes.map(({ meta }) => containerNameOfNode(meta!.name)),
+  );
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true, mode: 0o700 });
   progress(0, "looking at the nodes");
   const sources = await Promise.all(nodes.map((node) => sourceOf(options, node)));
   const total = sources.reduce((bytes, source) => bytes + source.bytes, 0);
-  await checkSpace(folder, copies * total);
+  const { DockerRootDir } = await engineInfo(engine, { signal });
+  await checkSpace([{ folder, bytes: total }, ...(forNodes ? [{ folder: DockerRootDir, bytes: total }] : [])]);
   const stop = report(sources, total, progress);
   try {
     await Promise.all(sources.map((source) => copyRunning(engine, source, signal)));
@@ -82,18 +85,6 @@ async function sourceOf({ engine, folder, signal }: CaptureOptions, node: Node):
   };
 }
 
-async function checkSpace(folder: string, bytes: number): Promise<void> {
-  const { bavail, bsize } = await statfs(folder);
-  const free = bavail * bsize;
-  if (free >= bytes + SPARE_BYTES) return;
-  const text = `${mib(bytes + SPARE_BYTES)} MiB of disk are needed for the nodes' state, and ${mib(free)} are free`;
-  throw failedPrecondition("DISK_FULL", text);
-}
-
-function mib(bytes: number): number {
-  return Math.ceil(bytes / MIB);
-}
-
 async function copyRunning(engine: Engine, source: Source, signal: AbortSignal): Promise<void> {
   const { container, image, to } = source;
   await mkdir(to.folder, { mode: 0o700 });
@@ -111,10 +102,6 @@ async function copyRoot(engine: Engine, container: string, root: NodeFolder["roo
 async function copyStill({ var: folder, to }: Source, signal: AbortSignal): Promise<void> {
   const { delta: archive, state } = to;
   await archiveFolder({ folder, archive, state, still: true, timeoutMs: DELTA_TIMEOUT_MS, signal });
-}
-
-function archivesOf({ base, delta, roots }: NodeFolder): string[] {
-  return [base, delta, ...roots.map(({ archive }) => archive)];
 }
 
 /** By what has been written so far. */

@@ -21,6 +21,11 @@ export interface NodeFolder {
   image: string;
 }
 
+/** Everything of it that is put back. */
+export function archivesOf({ base, delta, roots }: NodeFolder): string[] {
+  return [base, delta, ...roots.map(({ archive }) => archive)];
+}
+
 /** Where a node has state beside `/var`. */
 export const ROOTS = ["/etc", "/kind"] as const;
 

@@ -1,4 +1,9 @@
-import { inspectContainer, pauseContainer, unpauseContainer } from "../../common/engine/api/containers.ts";
+import {
+  findContainer,
+  inspectContainer,
+  pauseContainer,
+  unpauseContainer,
+} from "../../common/engine/api/containers.ts";
 import type { Engine } from "../../common/engine/engine.ts";
 import { unavailable } from "../../common/errors/errors.ts";
 import { allSettled } from "../../common/jobs/all-settled.ts";
@@ -36,12 +41,19 @@ export async function standStill(
   return performance.now() - startMs;
 }
 
+/**
+ * Lets those run that stand still: a process that made them do so was killed at that moment. What is captured is never meant to be paused.
+ */
+export async function letRun(engine: Engine, containers: readonly string[]): Promise<void> {
+  await settled(containers.map((container) => resume(engine, container)));
+}
+
 async function needStill(engine: Engine, container: string): Promise<void> {
   const { State } = await inspectContainer(engine, container, { timeoutMs: CALL_TIMEOUT_MS });
   if (State.Running && !State.Paused) throw unavailable("STARTED_MEANWHILE", `${container} was set going meanwhile`);
 }
 
 async function resume(engine: Engine, container: string): Promise<void> {
-  const { State } = await inspectContainer(engine, container, { timeoutMs: CALL_TIMEOUT_MS });
-  if (State.Paused) await unpauseContainer(engine, container, { timeoutMs: CALL_TIMEOUT_MS });
+  const found = await findContainer(engine, container, { timeoutMs: CALL_TIMEOUT_MS });
+  if (found?.State.Paused) await unpauseContainer(engine, container, { timeoutMs: CALL_TIMEOUT_MS });
 }

@@ -2,21 +2,24 @@ import { rm } from "node:fs/promises";
 import type { Node } from "../../../proto/gen/gantry/cluster/v1/node.ts";
 import { failedPrecondition } from "../../common/errors/errors.ts";
 import type { Step } from "../../common/jobs/api.ts";
+import { containerNameOfNode } from "../clusters/names.ts";
 import { type ClusterContext, nodesOf } from "../jobs/context.ts";
 import { clusterSnapshotKind } from "../kinds.ts";
 import { capture } from "../snapshots/capture.ts";
 import { captureFolder } from "../snapshots/folders.ts";
+import { letRun } from "../snapshots/stand-still.ts";
+import { checkSnapshotFiles } from "./check-snapshot.ts";
 
 const HOUR_MS = 3_600_000;
 
-/** The state of the cluster that is forked, unless it comes from a snapshot. */
+/** The state of the cluster that is forked; where it comes from a snapshot, that it is all there and finds room. */
 export const captureSource: Step<ClusterContext> = {
   name: "capture-source",
   timeoutMs: HOUR_MS,
   attempts: 5,
   async do(ctx) {
     const { source, snapshot } = ctx.parameters;
-    if (snapshot !== "") return;
+    if (snapshot !== "") return checkSnapshotFiles(ctx, snapshot, 0);
     const { engine, standing } = ctx.tools;
     const { signal, progress } = ctx;
     const nodes = await nodesOf(ctx.store, source);
@@ -26,13 +29,21 @@ export const captureSource: Step<ClusterContext> = {
     standing.add(source);
     try {
       const folder = captureFolder(ctx.tools.dataDir, ctx.uid);
-      const { pausedMs } = await capture({ engine, nodes, folder, copies: 2, signal, progress });
+      const { pausedMs } = await capture({ engine, nodes, folder, forNodes: true, signal, progress });
       ctx.log.info({ source, pausedMs: Math.round(pausedMs) }, "source captured");
     } finally {
       standing.delete(source);
     }
   },
-  undo: removeCapture,
+  async undo(ctx) {
+    const { source, snapshot } = ctx.parameters;
+    if (snapshot === "") {
+      const nodes = await nodesOf(ctx.store, source);
+      const containers = nodes.map(({ meta }) => containerNameOfNode(meta!.name));
+      await letRun(ctx.tools.engine, containers);
+    }
+    await removeCapture(ctx);
+  },
 };
 
 function isForked({ nodes }: ClusterContext, { reservation }: Node): boolean {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readdir, stat } from "node:fs/promises";
+import { readdir, stat, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { V1ConfigMap } from "@kubernetes/client-node";
@@ -11,6 +11,7 @@ import {
   RestoreClusterRequest,
   SnapshotClusterRequest,
 } from "../../../proto/gen/gantry/cluster/v1/service.ts";
+import type { Operation } from "../../../proto/gen/google/longrunning/operations.ts";
 import { runInNode } from "../../../services/cluster/nodes/run-in-node.ts";
 import { call } from "../../../services/common/rpc/client.ts";
 import { failure } from "./support/api.ts";
@@ -20,6 +21,8 @@ import { askPod, runPod, webPod } from "./support/pods.ts";
 const ID = "dev";
 const TIMEOUT_MS = 90_000;
 const MAPS = "/api/v1/namespaces/default/configmaps";
+/** More than any disk that this runs on has; nothing of it is written. */
+const TOO_LARGE = 8 * 1024 ** 4;
 const SNAPSHOT = "projects/default/clusterSnapshots/first";
 
 let clusters: TestClusters;
@@ -46,9 +49,29 @@ test("a snapshot is taken while the cluster runs", async () => {
   assert.equal(snapshot.status!.state, ClusterSnapshotState.CLUSTER_SNAPSHOT_STATE_READY);
   assert.ok(snapshot.status!.sizeBytes > 1_000_000n);
   assert.equal((await clusters.get(ID)).status!.state, ClusterState.CLUSTER_STATE_RUNNING);
-  const folder = join(clusters.platform.dataDir, "cluster-snapshots");
-  const [uid] = await readdir(folder);
-  assert.equal((await stat(join(folder, uid!))).mode & 0o777, 0o700, "it holds keys");
+  const [uid] = await readdir(captures());
+  assert.equal((await stat(join(captures(), uid!))).mode & 0o777, 0o700, "it holds keys");
+});
+
+test("what finds no room on the disk is refused before anything is changed", async () => {
+  const [uid = ""] = await readdir(captures());
+  const archive = join(captures(), uid, `${ID}-worker`, "var.tar");
+  const { size } = await stat(archive);
+  const [before] = await clusters.nodes(ID);
+  try {
+    await truncate(archive, TOO_LARGE);
+    for (const begin of [restore, () => fork("large")]) {
+      const error = await failure(begin().then((operation) => clusters.wait(operation)));
+      assert.equal(error.reason, "DISK_FULL");
+      assert.match(error.message, /MiB of the disk of .+ are needed .+ are free/);
+    }
+  } finally {
+    await truncate(archive, size);
+  }
+  const [now] = await clusters.nodes(ID);
+  assert.equal(now!.status!.containerId, before!.status!.containerId);
+  assert.equal((await clusters.get(ID)).status!.state, ClusterState.CLUSTER_STATE_RUNNING);
+  assert.deepEqual(await clusters.leftOnEngine("large"), []);
 });
 
 test("restoring puts the cluster back, with the nodes it had", async () => {
@@ -60,8 +83,9 @@ test("restoring puts the cluster back, with the nodes it had", async () => {
   const add = AddNodesRequest.fromPartial({ name: clusters.name(ID), nodes });
   await clusters.wait(await call(clusters.client, "addNodes", add, clusters.token));
 
-  const request = RestoreClusterRequest.fromPartial({ name: clusters.name(ID), snapshot: SNAPSHOT });
-  const cluster = await clusters.clusterOf(await call(clusters.client, "restoreCluster", request, clusters.token));
+  const operation = await restore();
+  await refusesDeletion(operation);
+  const cluster = await clusters.clusterOf(operation);
   assert.equal(cluster.status!.state, ClusterState.CLUSTER_STATE_RUNNING);
   assert.deepEqual([cluster.status!.nodeCount, cluster.status!.readyNodeCount], [2, 2]);
   assert.equal((await clusters.nodes(ID)).length, 2);
@@ -73,8 +97,8 @@ test("restoring puts the cluster back, with the nodes it had", async () => {
 
 test("a cluster can be made from a snapshot, also when the snapshot's own is gone", async () => {
   await clusters.delete(ID);
-  const request = { source: SNAPSHOT, parent: "projects/default", clusterId: "again" };
-  const operation = await call(clusters.client, "forkCluster", ForkClusterRequest.fromPartial(request), clusters.token);
+  const operation = await fork("again");
+  await refusesDeletion(operation);
   const cluster = await clusters.clusterOf(operation);
   assert.equal(cluster.status!.state, ClusterState.CLUSTER_STATE_RUNNING);
   const api = await clusters.api("again");
@@ -82,12 +106,36 @@ test("a cluster can be made from a snapshot, also when the snapshot's own is gon
 });
 
 test("a snapshot is deleted with its files", async () => {
-  const request = { name: SNAPSHOT, etag: "", requestId: "" };
-  await clusters.wait(await call(clusters.client, "deleteClusterSnapshot", request, clusters.token));
-  assert.deepEqual(await readdir(join(clusters.platform.dataDir, "cluster-snapshots")), []);
+  await clusters.wait(await deletion());
+  assert.deepEqual(await readdir(captures()), []);
   const gone = await failure(call(clusters.client, "getClusterSnapshot", { name: SNAPSHOT }, clusters.token));
   assert.equal(gone.reason, "NOT_FOUND");
 });
+
+function restore(): Promise<Operation> {
+  const request = RestoreClusterRequest.fromPartial({ name: clusters.name(ID), snapshot: SNAPSHOT });
+  return call(clusters.client, "restoreCluster", request, clusters.token);
+}
+
+function fork(clusterId: string): Promise<Operation> {
+  const request = ForkClusterRequest.fromPartial({ source: SNAPSHOT, parent: "projects/default", clusterId });
+  return call(clusters.client, "forkCluster", request, clusters.token);
+}
+
+function deletion(): Promise<Operation> {
+  const request = { name: SNAPSHOT, etag: "", requestId: "" };
+  return call(clusters.client, "deleteClusterSnapshot", request, clusters.token);
+}
+
+/** While the operation works from the snapshot. */
+async function refusesDeletion({ name }: Operation): Promise<void> {
+  const { reason, metadata } = await failure(deletion());
+  assert.deepEqual([reason, metadata["operation"]], ["OPERATION_IN_PROGRESS", name]);
+}
+
+function captures(): string {
+  return join(clusters.platform.dataDir, "cluster-snapshots");
+}
 
 function inNode(command: string[]): Promise<string> {
   const container = `${ID}-control-plane`;

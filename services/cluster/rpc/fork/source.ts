@@ -1,4 +1,5 @@
 import {
+  type ClusterSnapshot,
   ClusterSnapshotState,
   type ClusterSpec,
   ClusterState,
@@ -6,7 +7,7 @@ import {
 import type { Node } from "../../../../proto/gen/gantry/cluster/v1/node.ts";
 import { beingDeleted, failedPrecondition, operationInProgress } from "../../../common/errors/errors.ts";
 import { matchName } from "../../../common/names/resource-names.ts";
-import type { Store } from "../../../common/store/api.ts";
+import type { Store, Transaction } from "../../../common/store/api.ts";
 import { CLUSTER } from "../../clusters/names.ts";
 import { nodesOf } from "../../jobs/context.ts";
 import { clusterKind, clusterSnapshotKind } from "../../kinds.ts";
@@ -44,16 +45,28 @@ async function findCluster(store: Store, name: string): Promise<ForkSource> {
 }
 
 async function findSnapshot(store: Store, name: string): Promise<ForkSource> {
-  const { meta, spec, status } = await store.need(clusterSnapshotKind, name);
-  if (meta!.deleteTime) throw beingDeleted(name);
-  if (status?.state !== ClusterSnapshotState.CLUSTER_SNAPSHOT_STATE_READY) {
-    throw failedPrecondition("WRONG_STATE", `${name} is not ready`, { name });
-  }
+  const snapshot = await store.need(clusterSnapshotKind, name);
+  needReady(snapshot);
+  const { meta, spec, status } = snapshot;
   return {
     cluster: spec!.cluster,
     snapshot: name,
     host: meta!.host,
-    spec: status.clusterSpec!,
-    nodes: status.nodes,
+    spec: status!.clusterSpec!,
+    nodes: status!.nodes,
   };
+}
+
+/** Written as it is: of a fork and a deletion of its snapshot, the second sees the first. */
+export async function holdSnapshot(tx: Transaction, name: string): Promise<void> {
+  const snapshot = await tx.need(clusterSnapshotKind, name);
+  needReady(snapshot);
+  tx.put(clusterSnapshotKind, snapshot);
+}
+
+function needReady({ meta, status }: ClusterSnapshot): void {
+  const { name, deleteTime } = meta!;
+  if (deleteTime) throw beingDeleted(name);
+  if (status?.state === ClusterSnapshotState.CLUSTER_SNAPSHOT_STATE_READY) return;
+  throw failedPrecondition("WRONG_STATE", `${name} is not ready`, { name });
 }
