@@ -25,6 +25,9 @@ const LONG = new Set([
   "begin-control-plane",
   "join-nodes",
   "join-added-nodes",
+  "begin-fork",
+  "join-fork",
+  "restore-nodes",
   "wait-ready",
 ]);
 const WITHIN_MS_MAX = 1_500;

@@ -61,14 +61,15 @@ interface Wanted {
 }
 
 async function engineHasOnly({ clusters: { engine }, nodes, names }: Wanted): Promise<void> {
-  // What looks into an image, and was cut off, goes by itself after a minute.
-  const containers = (await listContainers(engine)).filter(({ Labels }) => Labels[LABEL_KIND] !== KIND_PROBE);
+  const all = await listContainers(engine);
+  // What looks into an image, and was cut off, goes by itself after a while, with its volume.
+  const containers = all.filter(({ Labels }) => Labels[LABEL_KIND] !== KIND_PROBE);
   const of = ({ meta, status }: Node): string => `${containerNameOfNode(meta!.name)} ${status!.containerId}`;
   const found = containers.map(({ Names, Id }) => `${Names[0]!.slice(1)} ${Id}`);
   assert.deepEqual(found.toSorted(), nodes.map(of).toSorted(), "containers on the engine");
   for (const { meta, status } of nodes) assert.equal(status!.state, NodeState.NODE_STATE_READY, meta!.name);
   const mounted = new Set<string>();
-  for (const { Id } of containers) {
+  for (const { Id } of all) {
     for (const { Name } of (await inspectContainer(engine, Id)).Mounts ?? []) if (Name) mounted.add(Name);
   }
   const volumes = (await listVolumes(engine)).map(({ Name }) => Name);
