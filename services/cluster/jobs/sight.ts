@@ -4,6 +4,7 @@ import type { Node } from "../../../proto/gen/gantry/cluster/v1/node.ts";
 import { findContainer } from "../../common/engine/api/containers.ts";
 import { type ContainerState, containerFromInspect } from "../../common/engine/state.ts";
 import { GantryError } from "../../common/errors/errors.ts";
+import { controlPlanesOf } from "../clusters/control-planes.ts";
 import { containerNameOfNode } from "../clusters/names.ts";
 import type { ApiState } from "../kubernetes/observations/cluster-observations.ts";
 import { type NodeView, nodeView } from "../kubernetes/observations/node-view.ts";
@@ -21,7 +22,13 @@ export interface Sight {
   views: ReadonlyMap<string, NodeView>;
 }
 
+type ApiSight = Pick<Sight, "api" | "views">;
+
 const API_TIMEOUT_MS = 3_000;
+const NO_API: ApiSight = {
+  api: { state: "unreachable", message: "no control plane runs", version: "" },
+  views: new Map(),
+};
 
 export async function look(ctx: ClusterContext): Promise<Sight> {
   const containers = new Map<string, ContainerState>();
@@ -29,11 +36,13 @@ export async function look(ctx: ClusterContext): Promise<Sight> {
     const raw = await findContainer(ctx.tools.engine, containerNameOfNode(meta!.name), { signal: ctx.signal });
     if (raw) containers.set(meta!.uid, containerFromInspect(raw));
   };
-  const [seen] = await Promise.all([lookAtApi(ctx), ...ctx.nodes.map(inspect)]);
-  return { containers, ...seen };
+  await Promise.all(ctx.nodes.map(inspect));
+  // Of what does not run, or is frozen, only the end of the time limit would tell that it does not answer.
+  const serves = controlPlanesOf(ctx.nodes).some(({ meta }) => containers.get(meta!.uid)?.state === "running");
+  return { containers, ...(serves ? await lookAtApi(ctx) : NO_API) };
 }
 
-async function lookAtApi(ctx: ClusterContext): Promise<Pick<Sight, "api" | "views">> {
+async function lookAtApi(ctx: ClusterContext): Promise<ApiSight> {
   const client = apiOf(ctx);
   const limits = { signal: ctx.signal, timeoutMs: API_TIMEOUT_MS };
   const views = new Map<string, NodeView>();

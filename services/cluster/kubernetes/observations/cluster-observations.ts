@@ -5,7 +5,7 @@ import { Waker } from "../../../common/watch/waker.ts";
 import type { KubernetesClient } from "../client.ts";
 import { KIND_KUBERNETES_NODE, OBSERVED_KINDS } from "./kinds.ts";
 import { KindTable, type KindTableOptions } from "./kind-table.ts";
-import { NodeViews } from "./node-view.ts";
+import { isSameOrLater, type NodeView, NodeViews } from "./node-view.ts";
 import { text } from "./raw.ts";
 import { Reflector } from "./reflector.ts";
 
@@ -52,6 +52,7 @@ export class ClusterObservations {
   /** Why it is not to be asked; empty: it is. */
   #rest = "";
   #restKnown = true;
+  #live = false;
   #everLive = false;
   /** Version that the API of this session has. */
   #version: string | undefined;
@@ -87,6 +88,12 @@ export class ClusterObservations {
   /** Looks now whether the API answers. */
   suspect(): void {
     this.#waker.wake();
+  }
+
+  /** Whether all that it has was read from the API that answers now, and of nodes at least what somebody else has seen of them. */
+  hasSeen(nodes: ReadonlyMap<string, NodeView>): boolean {
+    if (!this.#live || this.#api.state !== "reachable") return false;
+    return [...nodes].every(([name, view]) => isSameOrLater(this.nodes.get(name), view));
   }
 
   start(): void {
@@ -179,6 +186,7 @@ export class ClusterObservations {
       this.#setStatus("stale", failed.message);
     } else if (states.some(({ state }) => state === "listing")) this.#setStatus("resyncing", "");
     else {
+      this.#live = true;
       this.#everLive = true;
       const missing = this.#tables.map((table) => table.missing).filter((each) => each !== "");
       this.set.setStatus("live", missing.length === 0 ? "" : `not shown: the rest of ${missing.join(", ")}`);
@@ -192,7 +200,8 @@ export class ClusterObservations {
   }
 
   /** Stale is what was whole once: until then it is still being read for the first time. */
-  #setStatus(status: ObservationStatus, message: string): void {
+  #setStatus(status: Exclude<ObservationStatus, "live">, message: string): void {
+    this.#live = false;
     this.set.setStatus(this.#everLive ? status : "resyncing", message);
   }
 

@@ -28,6 +28,13 @@ export function nodeView(raw: unknown): NodeView {
   };
 }
 
+/** Times of the API are whole seconds: of two views of one second only the same is known to be no earlier. */
+export function isSameOrLater(seen: NodeView | undefined, view: NodeView): boolean {
+  if (!seen) return false;
+  if (isDeepStrictEqual(seen, view)) return true;
+  return (seen.heartbeat?.getTime() ?? 0) > (view.heartbeat?.getTime() ?? 0);
+}
+
 export interface NodeViewsOptions {
   changed(): void;
   /** All there are have been listed. */

@@ -8,8 +8,11 @@ import {
   ClusterObservations,
   type ClusterObservationsOptions,
 } from "../../../../../services/cluster/kubernetes/observations/cluster-observations.ts";
+import { type NodeView, nodeView } from "../../../../../services/cluster/kubernetes/observations/node-view.ts";
 import { startApiServer, type TestApiServer } from "../../../../support/api-server.ts";
 import { deletePod, labelPod, makeNamespace, makePod, podOf, Told } from "./support.ts";
+
+const READY = { type: "Ready", status: "True" };
 
 let api: TestApiServer;
 before(async () => {
@@ -101,6 +104,31 @@ test("what changed while the API was not asked is told as differences alone", as
     "change Pod/gap/changes",
     "remove Pod/gap/goes",
   ]);
+});
+
+test("a sight of the nodes that somebody else had is seen once it was read here, or a later one; and only while the API is asked", async (t) => {
+  const { observed, told } = observe(t);
+  await told.untilState("live");
+  assert.equal(observed.hasSeen(new Map()), true);
+  const metadata = { name: "seen" };
+  await api.client.call("POST", "/api/v1/nodes", { body: { apiVersion: "v1", kind: "Node", metadata } });
+  const heartbeat = (lastHeartbeatTime: string) => ({ status: { conditions: [{ ...READY, lastHeartbeatTime }] } });
+  const tell = async (time: string): Promise<Map<string, NodeView>> => {
+    const contentType = "application/strategic-merge-patch+json";
+    const node = await api.client.call("PATCH", "/api/v1/nodes/seen/status", { body: heartbeat(time), contentType });
+    return new Map([["seen", nodeView(node)]]);
+  };
+  const first = await tell("2026-01-01T12:00:00Z");
+  await told.until("the first is seen", () => observed.hasSeen(first));
+  const second = await tell("2026-01-01T12:00:01Z");
+  await told.until("the second is seen", () => observed.hasSeen(second));
+  assert.equal(observed.hasSeen(first), true);
+  const third = nodeView({ metadata, ...heartbeat("2026-01-01T12:00:02Z") });
+  assert.equal(observed.hasSeen(new Map([["seen", third]])), false);
+  assert.equal(observed.hasSeen(new Map([["other", { ...third, name: "other" }]])), false);
+  observed.rest("the cluster is stopped");
+  await told.untilState("stale");
+  assert.equal(observed.hasSeen(new Map()), false);
 });
 
 test("an API server that is killed makes the origin stale at once; one that is back makes it live, with nothing told twice", async (t) => {
