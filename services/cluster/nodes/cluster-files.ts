@@ -16,6 +16,7 @@ import { controlPlaneFiles } from "../pki/control-plane-files.ts";
 import { nodeFiles } from "../pki/node-files.ts";
 import { ETCD_CONFIG_PATH } from "./commands.ts";
 import { nodeDocuments, type NodeDocumentsInput } from "./kubeadm-options.ts";
+import { endOfPodsFiles } from "./end-of-pods.ts";
 import { noDockerFiles } from "./no-docker.ts";
 import type { NodeFile } from "./node-file.ts";
 
@@ -71,6 +72,7 @@ export async function clusterFiles(input: ClusterFilesInput): Promise<NodeFile[]
     ...control,
     ...own,
     ...podNetwork(cluster, node, nodes),
+    ...endOfPodsFiles(),
     ...(isAtLeast(version, 1, NO_DOCKER_MINOR) ? [] : noDockerFiles()),
     kubeadmFile(documents),
     ...(controlPlane && controlPlanesOf(nodes).length > 1 ? [etcdFile(configured)] : []),
