@@ -93,7 +93,7 @@ export async function createClusterService(main: MainContext<ClusterConfig>): Pr
     redis: queueRedis,
     log,
     limits,
-    onSubmitted: (record, active) => worker.begin(record, active),
+    reserve: (queue) => worker.reserve(queue),
   });
   const worker = startWorker({
     store,

@@ -1,6 +1,8 @@
 import type { Logger } from "pino";
 import type { Operations } from "../common/jobs/api.ts";
 import type { ObservationSource } from "../common/watch/observations.ts";
+import type { Project } from "../../proto/gen/gantry/compute/v1/project.ts";
+import type { RecordCatalog } from "../common/store/record-catalog.ts";
 import type { StoreHandle } from "../common/store/store.ts";
 import type { Clusters } from "./clusters.ts";
 import type { ComputeConfig } from "./config.ts";
@@ -19,6 +21,7 @@ export interface ComputeContext {
   readonly operations: Operations;
   readonly catalog: InstanceCatalog;
   readonly hosts: HostCatalog;
+  readonly projects: RecordCatalog<Project>;
   /** Absent where the realm has no cluster service. */
   readonly clusters: Clusters | undefined;
   /** This process's host: handlers read what is observed there. */

@@ -11,6 +11,7 @@ import type { MainContext, Running } from "../common/lifecycle/run-main.ts";
 import { loadTls } from "../common/realm/tls.ts";
 import { connectRedis } from "../common/redis/connect.ts";
 import { createGrpcServer } from "../common/rpc/server.ts";
+import { RecordCatalog } from "../common/store/record-catalog.ts";
 import { openStore } from "../common/store/store.ts";
 import { ObservationSet } from "../common/watch/observations.ts";
 import { Clusters } from "./clusters.ts";
@@ -68,7 +69,9 @@ export async function createComputeService(main: MainContext<ComputeConfig>): Pr
   };
   const catalog = new InstanceCatalog();
   const hosts = new HostCatalog();
-  await Promise.all([catalog.start(store, missed), hosts.start(store, missed), ensureDefaultProject(store)]);
+  const projects = new RecordCatalog(projectKind);
+  const catalogs = [catalog, hosts, projects];
+  await Promise.all([...catalogs.map((each) => each.start(store, missed)), ensureDefaultProject(store)]);
 
   const queueRedis = connectRedis(redisUrl);
   const endpoints: Record<string, string> = {};
@@ -94,7 +97,7 @@ export async function createComputeService(main: MainContext<ComputeConfig>): Pr
     redis: queueRedis,
     log,
     limits,
-    onSubmitted: (submitted, active) => worker.begin(submitted, active),
+    reserve: (queue) => worker.reserve(queue),
   });
   const needProject = (name: string): Promise<unknown> => store.need(projectKind, name);
   const worker = startWorker({
@@ -130,6 +133,7 @@ export async function createComputeService(main: MainContext<ComputeConfig>): Pr
     operations,
     catalog,
     hosts,
+    projects,
     clusters,
     tools,
     observations: set,
@@ -168,8 +172,7 @@ export async function createComputeService(main: MainContext<ComputeConfig>): Pr
       await Promise.allSettled([worker.close(), reconciler.idle(), operations.close(), observing, ...keeping]);
       peers.close();
       clusters?.close();
-      catalog.close();
-      hosts.close();
+      for (const each of catalogs) each.close();
       queueRedis.disconnect();
       engine.close();
       tls.close();

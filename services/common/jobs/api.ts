@@ -3,7 +3,7 @@ import type { OperationRecord } from "../../../proto/gen/gantry/common/v1/operat
 import type { Operation } from "../../../proto/gen/google/longrunning/operations.ts";
 import type { Any } from "../../../proto/gen/google/protobuf/any.ts";
 import type { GantryError } from "../errors/errors.ts";
-import type { Fence, Kind, Resource, Store, Transaction } from "../store/api.ts";
+import type { Fence, Kind, KnownRecord, Resource, Store, Transaction } from "../store/api.ts";
 
 /** What a step may use. `C` of a job extends it with the job's own things (record, engine...). */
 export interface JobContext {
@@ -49,18 +49,17 @@ export interface Job<C extends JobContext = JobContext> {
   readonly steps: readonly Step<C>[];
   /** Makes the context, anew for each run (also after a crash). */
   context(base: JobContext): Promise<C>;
+  /**
+   * Where the target is given, `context` waits for nothing, and neither does `needed` of a step: the first step can then be told while the
+   * operation is written, and that write says too that it is under way. Absent: false.
+   */
+  readonly plansAtOnce?: boolean;
   /** The target's record as this process knows it, where it does: the write of the end need not ask for it. */
   known?(ctx: C): Resource | undefined;
   /** In the write that ends the operation well: bring records up to date, return the operation's response. */
   succeed(ctx: C, tx: Transaction): Promise<Any>;
   /** In the write that ends it badly, after the undo steps ran (or not, with `retain`). */
   fail(ctx: C, tx: Transaction, error: GantryError): Promise<void>;
-}
-
-/** An operation that was just written, and its target as that write left it. */
-export interface Submitted {
-  readonly record: OperationRecord;
-  readonly target: Resource;
 }
 
 export interface Submission<T extends Resource> {
@@ -73,8 +72,8 @@ export interface Submission<T extends Resource> {
   project: string;
   /** Host whose queue does the work. May depend on what `write` decided (placement). */
   host: (record: T) => string;
-  /** What `write` will read beside the target, and the host that it is likely to name: asked for together, which saves waits. */
-  ahead?: { reads?: readonly { kind: Kind<Resource>; name: string }[]; host?: string };
+  /** What `write` will read, as this process knows it: see CommitOptions. */
+  known?: readonly KnownRecord[];
   /** Parameters of the job. A function is called after `write`, for what only that has found out. */
   payload?: Uint8Array | (() => Uint8Array);
   retain?: boolean;

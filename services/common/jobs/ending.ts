@@ -56,7 +56,7 @@ function writeEnd(
 ): Promise<void> {
   const target = hooks?.job.known?.(hooks.ctx);
   const kind = env.kinds.get(journal.record.targetKind);
-  const known = target && kind ? [{ kind, record: target }] : [];
+  const known = target?.meta && kind ? [{ kind, name: target.meta.name, record: target }] : [];
   return journal.commit(async (record, metadata, tx) => {
     const operation = operationOf(record);
     const ctx = hooks && stepContext(hooks.ctx, env.interrupt, () => journal.record);

@@ -56,7 +56,7 @@ export class Journal {
     known: readonly KnownRecord[] = [],
   ): Promise<void> {
     return this.#enqueue(async () => {
-      const own = { kind: operationKind, record: this.#record };
+      const own = { kind: operationKind, name: this.#name, record: this.#record };
       const options = { fence: this.#options.fence, known: [own, ...known] };
       const pending = this.#takePending();
       this.#record = await this.#options.store.transact(async (tx) => {

@@ -6,12 +6,14 @@ import { OperationRecord } from "../../../proto/gen/gantry/common/v1/operation.t
 import type { Operation } from "../../../proto/gen/google/longrunning/operations.ts";
 import { failedPrecondition, operationInProgress, resourceExhausted } from "../errors/errors.ts";
 import { formatOperationName, parseOperationName } from "../names/operation-names.ts";
-import { DuplicateRequest, type Resource, type Store, type Transaction } from "../store/api.ts";
-import type { Operations, Submission, Submitted } from "./api.ts";
+import { type Bound, DuplicateRequest, Full, type Resource, type Store, type Transaction } from "../store/api.ts";
+import type { Operations, Submission } from "./api.ts";
 import { operationKind, queueName, UNFINISHED_SET } from "./kind.ts";
 import { type JobLimits, jobLimits } from "./limits.ts";
 import { operationOf, OperationMetadata, OperationState, writeMetadata } from "./metadata.ts";
+import type { Place, Submitted } from "./place.ts";
 import { Queues } from "./queues.ts";
+import { isFenced } from "./transient.ts";
 
 /** The write is committed by then: a queue that is slow must not hold up the answer. The sweeper adds the job later. */
 const ADD_TIMEOUT_MS = 2_000;
@@ -23,17 +25,13 @@ export interface OperationQueueOptions {
   redis: Redis;
   log: Logger;
   limits?: Partial<JobLimits>;
-  /**
-   * Told of each operation that was written and has no other waiting before it, before its job is added: who works on its queue here can
-   * begin. `active`: jobs of the queue that are under way.
-   */
-  onSubmitted?: (submitted: Submitted, active: number) => void;
+  /** Where this process works on the queue and has room: an operation with no other waiting before it begins without the way through Redis. */
+  reserve?: (queue: string) => Place | undefined;
 }
 
 interface Written extends Submitted {
-  /** Jobs of its queue just before. */
-  waiting: number;
-  active: number;
+  /** Where it begins at once. */
+  place: Place | undefined;
 }
 
 /** Takes work in: writes operations and adds their jobs. Needs no worker in this process. */
@@ -42,11 +40,11 @@ export class OperationQueue implements Operations {
   readonly #queues: Queues;
   readonly #limits: JobLimits;
   readonly #log: Logger;
-  readonly #onSubmitted: OperationQueueOptions["onSubmitted"];
+  readonly #reserve: (queue: string) => Place | undefined;
 
-  constructor({ store, redis, log, limits, onSubmitted }: OperationQueueOptions) {
+  constructor({ store, redis, log, limits, reserve = () => undefined }: OperationQueueOptions) {
     this.#store = store;
-    this.#onSubmitted = onSubmitted;
+    this.#reserve = reserve;
     this.#limits = jobLimits(limits);
     this.#log = log;
     this.#queues = new Queues({ redis, prefix: store.prefix, log });
@@ -55,26 +53,52 @@ export class OperationQueue implements Operations {
   async submit<T extends Resource>(submission: Submission<T>): Promise<Operation> {
     const id = `${this.#store.service}-${randomUUID()}`;
     const name = formatOperationName(submission.project, id);
-    const request = submission.requestKey === undefined ? undefined : { key: submission.requestKey, value: name };
-    let written: Written | undefined;
-    let adding: Promise<void> | undefined;
     try {
-      const write = async (tx: Transaction): Promise<Written> => (written = await this.#write(tx, submission, name));
-      // The job may begin at once: it waits for the files itself before its first effect.
-      const committed = (): void => {
-        const { record, waiting, active } = written!;
-        // Before its job is there: this run is the one that the job's delivery joins.
-        if (waiting === 0) this.#onSubmitted?.(written!, active);
-        adding = this.#add(record, id);
-      };
-      // Who is told of an operation finds it again, also when Redis and this process are lost at that moment.
-      written = await this.#store.transact(write, { request, durable: true, committed });
+      return (
+        (await this.#submit(submission, { id, name }, true)) ?? (await this.#submit(submission, { id, name }, false))!
+      );
     } catch (error) {
       if (!(error instanceof DuplicateRequest)) throw error;
       return this.#answerOf(error.value);
     }
-    await adding;
-    return operationOf(written.record);
+  }
+
+  /** `atOnce`: it may begin here, before its job is there. Undefined: it may not after all, as others wait before it; nothing is written. */
+  async #submit<T extends Resource>(
+    submission: Submission<T>,
+    { id, name }: { id: string; name: string },
+    atOnce: boolean,
+  ): Promise<Operation | undefined> {
+    const { requestKey, known = [] } = submission;
+    const request = requestKey === undefined ? undefined : { key: requestKey, value: name };
+    let written: Written | undefined;
+    let adding: Promise<void> | undefined;
+    const write = async (tx: Transaction): Promise<void> => {
+      written?.place?.release();
+      written = await this.#write(tx, submission, { name, atOnce });
+    };
+    const committed = (): void => {
+      const { place, record } = written!;
+      // What begins here needs its job only when this process is lost: until its first effect the disk is left to what that waits for.
+      if (place) place.begin(written!);
+      else adding = this.#add(record, id);
+    };
+    try {
+      // Who is told of an operation finds it again, also when Redis and this process are lost at that moment.
+      await this.#store.transact(write, { request, known, durable: true, committed });
+      const { record } = written!;
+      await (adding ?? this.#add(record, id));
+      return operationOf(record);
+    } catch (error) {
+      const refused = error instanceof Full || isFenced(error);
+      if (refused && written?.place) return undefined;
+      if (!(error instanceof Full) || !written) throw error;
+      const { queueWaitingMax } = this.#limits;
+      const { queue } = written.record;
+      throw resourceExhausted("queue", `${queueWaitingMax} operations wait on ${queue}: try again later`);
+    } finally {
+      written?.place?.release();
+    }
   }
 
   /** Asks for cancellation. Nothing happens when the operation is done. NOT_FOUND when it does not exist. */
@@ -90,13 +114,13 @@ export class OperationQueue implements Operations {
     return this.#queues.close();
   }
 
-  async #write<T extends Resource>(tx: Transaction, submission: Submission<T>, name: string): Promise<Written> {
-    const { kind, target, verb, ahead = {} } = submission;
-    const likely = ahead.host === undefined ? undefined : queueName(this.#store.service, ahead.host);
-    const counting = likely === undefined ? undefined : this.#queues.counts(likely);
-    const reads = (ahead.reads ?? []).map(({ kind, name }) => tx.get(kind, name));
-    const [before] = await Promise.all([tx.get(kind, target), counting, ...reads]);
-    const after = await this.#running(tx, before);
+  async #write<T extends Resource>(
+    tx: Transaction,
+    submission: Submission<T>,
+    { name, atOnce }: { name: string; atOnce: boolean },
+  ): Promise<Written> {
+    const { kind, target, verb } = submission;
+    const after = await this.#running(tx, await tx.get(kind, target));
     if (after && verb !== "delete") throw operationInProgress(target, operationOf(after).name);
     const resource = await submission.write(tx, name);
     const payload = typeof submission.payload === "function" ? submission.payload() : submission.payload;
@@ -108,10 +132,6 @@ export class OperationQueue implements Operations {
     tx.put(kind, resource);
     const host = submission.host(resource);
     const queue = queueName(this.#store.service, host);
-    const { waiting, active } = await (counting && queue === likely ? counting : this.#queues.counts(queue));
-    if (waiting >= this.#limits.queueWaitingMax) {
-      throw resourceExhausted("queue", `${this.#limits.queueWaitingMax} operations wait on ${queue}: try again later`);
-    }
     if (after) {
       after.cancelRequested = true;
       tx.put(operationKind, after);
@@ -132,7 +152,22 @@ export class OperationQueue implements Operations {
     writeMetadata(record, metadata);
     tx.create(operationKind, record);
     tx.addToSet(UNFINISHED_SET, name);
-    return { record, target: resource, waiting, active };
+    const place = atOnce ? this.#reserve(queue) : undefined;
+    const written = { record, target: resource, place };
+    tx.require({ fence: place?.fence, bounds: this.#bounds(queue, place) });
+    try {
+      await place?.plan(written, tx.now);
+    } catch (error) {
+      place?.release();
+      throw error;
+    }
+    return written;
+  }
+
+  /** Who begins at once overtakes nobody, and is not one too many. */
+  #bounds(queue: string, place: Place | undefined): Bound[] {
+    if (place === undefined) return [this.#queues.waitingBound(queue, this.#limits.queueWaitingMax)];
+    return [this.#queues.waitingBound(queue, 1), this.#queues.activeBound(queue, place.concurrency)];
   }
 
   /** The operation that runs on the resource now. */

@@ -1,6 +1,7 @@
 import { ErrorCode, type JobState, type JobType, Queue } from "bullmq";
 import type { Redis } from "ioredis";
 import type { Logger } from "pino";
+import type { Bound } from "../store/api.ts";
 
 /** What a BullMQ job carries: all else is in the operation's record. */
 export interface JobData {
@@ -39,6 +40,15 @@ export class Queues {
   /** Nothing happens when the queue has a job of that id already. */
   async add(queue: string, id: string, job: string, operation: string): Promise<void> {
     await this.#get(queue).add(job, { operation }, { jobId: id });
+  }
+
+  /** Bounds of a write that adds to the queue: how many may be waiting in it, and how many be under way. */
+  waitingBound(queue: string, max: number): Bound {
+    return { lists: [`${queue}:wait`], sortedSets: [`${queue}:delayed`, `${queue}:prioritized`], max };
+  }
+
+  activeBound(queue: string, max: number): Bound {
+    return { lists: [`${queue}:active`], sortedSets: [], max };
   }
 
   async counts(queue: string): Promise<{ waiting: number; active: number }> {

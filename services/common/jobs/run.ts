@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import type { OperationRecord } from "../../../proto/gen/gantry/common/v1/operation.ts";
+import type { OperationMetadata, OperationRecord } from "../../../proto/gen/gantry/common/v1/operation.ts";
 import { cancelled, failedPrecondition, type GantryError } from "../errors/errors.ts";
 import type { Fence, Kind, Resource, Store } from "../store/api.ts";
 import { allSettled } from "./all-settled.ts";
@@ -11,7 +11,7 @@ import { Interrupted } from "./interrupted.ts";
 import { Journal } from "./journal.ts";
 import { operationKind } from "./kind.ts";
 import type { JobLimits } from "./limits.ts";
-import { operationOf, OperationState, readMetadata } from "./metadata.ts";
+import { operationOf, OperationState, readMetadata, writeMetadata } from "./metadata.ts";
 import type { JobMetrics } from "./metrics.ts";
 import { persistently } from "./persistently.ts";
 import { stepContext } from "./step-context.ts";
@@ -50,6 +50,10 @@ export class Run {
   readonly #journal: Journal;
   readonly #log: Logger;
   readonly #resumed: boolean;
+  /** Made while the operation was written. */
+  #ctx: JobContext | undefined;
+  /** The step that the operation's write says is under way. */
+  #planned: string | undefined;
   /** Last step begun in this run: its effects may be there though it isn't among the finished. */
   #begun: string | undefined;
 
@@ -73,6 +77,23 @@ export class Run {
     this.#log = env.log.child({ operation: operationOf(record).name, job: record.job, target: metadata.target });
   }
 
+  /** Of an operation that is being written: its record says that its first step is under way, where the job tells it at once. */
+  async plan(now: Date): Promise<boolean> {
+    const { record } = this.#journal;
+    const job = this.#env.jobs.get(record.job);
+    if (job?.plansAtOnce !== true || record.after !== "") return false;
+    const ctx = await job.context(this.#baseContext());
+    const first = job.steps.find((step) => step.needed?.(ctx) ?? true);
+    if (first === undefined) return false;
+    first.prepare?.(ctx);
+    const metadata = readMetadata(record);
+    describe(metadata, job, first, now);
+    writeMetadata(record, metadata);
+    this.#ctx = ctx;
+    this.#planned = first.name;
+    return true;
+  }
+
   async execute(): Promise<Outcome> {
     try {
       const job = this.#env.jobs.get(this.#journal.record.job);
@@ -88,7 +109,7 @@ export class Run {
   async #executeJob(job: Job): Promise<Outcome> {
     let ctx: JobContext;
     try {
-      ctx = await this.#context(job);
+      ctx = this.#ctx ?? (await this.#context(job));
     } catch (error) {
       return await this.#withoutContext(error);
     }
@@ -107,9 +128,9 @@ export class Run {
     return "ended";
   }
 
-  async #context(job: Job): Promise<JobContext> {
+  #baseContext(): JobContext {
     const { store, fence, interrupt } = this.#env;
-    const base: JobContext = {
+    return {
       operation: this.#journal.record,
       target: this.#target,
       store,
@@ -118,6 +139,10 @@ export class Run {
       fence,
       progress: (percent, message) => this.#journal.progress(percent, message),
     };
+  }
+
+  async #context(job: Job): Promise<JobContext> {
+    const base = this.#baseContext();
     let ctx = base;
     const make = async (signal: AbortSignal): Promise<void> => {
       ctx = await job.context(stepContext(base, signal, () => this.#journal.record));
@@ -152,9 +177,10 @@ export class Run {
     if (this.#resumed) this.#begun = underWay !== "" && !finished.has(underWay) ? underWay : steps[0]?.name;
     let before: Step<JobContext> | undefined;
     for (const step of steps) {
-      if (step.needed && !step.needed(ctx)) continue;
-      step.prepare?.(ctx);
-      const beginning = this.#begin(job, step, before);
+      const planned = before === undefined && step.name === this.#planned;
+      if (!planned && step.needed && !step.needed(ctx)) continue;
+      if (!planned) step.prepare?.(ctx);
+      const beginning = planned ? this.#beginPlanned() : this.#begin(job, step, before);
       if (before && step.beginsBeside && this.#env.held() && !this.#env.draining()) {
         this.#begun = step.name;
         await allSettled([beginning, this.#do(job, step, ctx)]);
@@ -186,14 +212,17 @@ export class Run {
     const write = this.#journal.commit(async (record, metadata, tx) => {
       if (before) record.finishedSteps.push(before.name);
       if (record.cancelRequested) return;
-      Object.assign(metadata, { state: OperationState.OPERATION_STATE_RUNNING, percent: -1, message: "" });
-      Object.assign(metadata, { step: step.name, stepIndex: job.steps.indexOf(step) + 1, stepCount: job.steps.length });
+      describe(metadata, job, step, tx.now);
       if (first && this.#resumed) metadata.resumes += 1;
-      metadata.startTime ??= tx.now;
     });
     await (first ? Promise.all([write, this.#persist()]) : write);
     if (first && this.#resumed) this.#env.metrics?.resumed.inc({ job: job.name });
     if (this.#journal.record.cancelRequested) throw cancelled("the operation was cancelled");
+    if (this.#env.draining()) throw new Interrupted("the process stops");
+  }
+
+  async #beginPlanned(): Promise<void> {
+    await this.#persist();
     if (this.#env.draining()) throw new Interrupted("the process stops");
   }
 
@@ -298,4 +327,11 @@ export class Run {
       this.#env.metrics?.stepSeconds.observe({ job: job.name, step: step.name, direction, result }, seconds);
     }
   }
+}
+
+/** The step is under way. */
+function describe(metadata: OperationMetadata, job: Job, step: Step<JobContext>, now: Date): void {
+  Object.assign(metadata, { state: OperationState.OPERATION_STATE_RUNNING, percent: -1, message: "" });
+  Object.assign(metadata, { step: step.name, stepIndex: job.steps.indexOf(step) + 1, stepCount: job.steps.length });
+  metadata.startTime ??= now;
 }

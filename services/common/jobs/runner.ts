@@ -1,9 +1,11 @@
+import type { OperationRecord } from "../../../proto/gen/gantry/common/v1/operation.ts";
 import { cancelled } from "../errors/errors.ts";
+import type { Resource } from "../store/api.ts";
 import { Interrupted } from "./interrupted.ts";
-import type { Submitted } from "./api.ts";
 import { operationKind } from "./kind.ts";
 import { operationName } from "./metadata.ts";
 import { persistently } from "./persistently.ts";
+import type { Place, Submitted } from "./place.ts";
 import { type Outcome, Run, type RunEnvironment } from "./run.ts";
 
 interface Running {
@@ -16,37 +18,62 @@ export class Runner {
   readonly #env: RunEnvironment;
   readonly #queue: string;
   readonly #running = new Map<string, Running>();
+  /** Places held by operations that are being written. */
+  #reserved = 0;
 
   constructor(env: RunEnvironment, queue: string) {
     this.#env = env;
     this.#queue = queue;
   }
 
-  /**
-   * Rejects with Interrupted when the run was cut short. A second call for a running operation joins it. `written`: where this process has
-   * just written it.
-   */
-  run(name: string, written?: Submitted): Promise<Outcome> {
+  /** Rejects with Interrupted when the run was cut short. A second call for a running operation joins it. */
+  run(name: string): Promise<Outcome> {
     const running = this.#running.get(name);
     if (running) return running.promise;
     const cancel = new AbortController();
-    const promise = this.#run(name, cancel, written).finally(() => this.#running.delete(name));
-    this.#running.set(name, { promise, cancel });
-    return promise;
+    return this.#keep(name, cancel, this.#run(name, cancel));
   }
 
-  /**
-   * Begins an operation before its job is delivered, where that makes no more at once than the queue may have: the delivery joins it. Who is
-   * not taken here, or is interrupted, is run when its job comes.
-   */
-  begin(submitted: Submitted, active: number): boolean {
-    // A job that is under way and not yet known here has its place already.
-    if (Math.max(active, this.#running.size) >= this.#env.limits.concurrency) return false;
+  /** Undefined where as many operations run as may. */
+  reserve(): Place | undefined {
+    const { fence, limits, draining } = this.#env;
+    if (this.#running.size + this.#reserved >= limits.concurrency) return undefined;
+    this.#reserved += 1;
+    let held = true;
+    const release = (): void => {
+      if (held) this.#reserved -= 1;
+      held = false;
+    };
+    const cancel = new AbortController();
+    let planned: Run | undefined;
+    return {
+      fence,
+      concurrency: limits.concurrency,
+      plan: async (submitted, now) => {
+        const run = new Run(this.#env, submitted, cancel.signal);
+        if (await run.plan(now)) planned = run;
+      },
+      begin: (submitted) => {
+        release();
+        if (!draining()) this.#begin(submitted, cancel, planned);
+      },
+      release,
+    };
+  }
+
+  /** Before the job of the operation is delivered: the delivery joins this run, and runs what was interrupted. */
+  #begin(submitted: Submitted, cancel: AbortController, planned: Run | undefined): void {
     const name = operationName(submitted.record);
-    this.run(name, submitted).catch((error: unknown) => {
+    const run = planned ? planned.execute() : this.#runRecord(submitted.record, submitted.target, cancel);
+    this.#keep(name, cancel, run).catch((error: unknown) => {
       if (!(error instanceof Interrupted)) this.#env.log.warn({ err: error, operation: name }, "the run failed");
     });
-    return true;
+  }
+
+  #keep(name: string, cancel: AbortController, run: Promise<Outcome>): Promise<Outcome> {
+    const promise = run.finally(() => this.#running.delete(name));
+    this.#running.set(name, { promise, cancel });
+    return promise;
   }
 
   isRunning(name: string): boolean {
@@ -65,14 +92,19 @@ export class Runner {
     }
   }
 
-  async #run(name: string, cancel: AbortController, written: Submitted | undefined): Promise<Outcome> {
+  async #run(name: string, cancel: AbortController): Promise<Outcome> {
     const { store, interrupt } = this.#env;
-    const record = written?.record ?? (await persistently(() => store.get(operationKind, name), interrupt));
+    const record = await persistently(() => store.get(operationKind, name), interrupt);
     if (record === undefined || record.operation?.done || record.queue !== this.#queue) return "ended";
+    return this.#runRecord(record, undefined, cancel);
+  }
+
+  /** `written`: the target, where this process has just written it. */
+  async #runRecord(record: OperationRecord, written: Resource | undefined, cancel: AbortController): Promise<Outcome> {
     if (record.after && !(await this.#hasEnded(record.after))) return "later";
     if (record.cancelRequested) cancel.abort(cancelled("the operation was cancelled"));
     // What came before it may have changed the target.
-    const target = record.after ? undefined : written?.target;
+    const target = record.after ? undefined : written;
     return new Run(this.#env, { record, target }, cancel.signal).execute();
   }
 

@@ -5,13 +5,14 @@ import { OperationRecord } from "../../../proto/gen/gantry/common/v1/operation.t
 import { connectRedis } from "../redis/connect.ts";
 import type { Lease } from "../redis/lease.ts";
 import type { Kind, RecordChange, Resource, Store } from "../store/api.ts";
-import type { Job, Submitted } from "./api.ts";
+import type { Job } from "./api.ts";
 import { Interrupted } from "./interrupted.ts";
 import { operationKind } from "./kind.ts";
 import type { JobLimits } from "./limits.ts";
 import { LostDeliveries } from "./lost-deliveries.ts";
 import type { JobMetrics } from "./metrics.ts";
 import { OperationIndex } from "./operation-index.ts";
+import type { Place } from "./place.ts";
 import { type JobData, Queues } from "./queues.ts";
 import { withCopies } from "./redis-family.ts";
 import { removeFinished } from "./retention.ts";
@@ -113,10 +114,10 @@ export class Session {
     }
   }
 
-  /** An operation of this queue was written by this process; false when it has to wait for its job. */
-  begin(submitted: Submitted, active: number): boolean {
-    if (this.#worker === undefined || this.#draining || this.#lease.lost.aborted) return false;
-    return this.#runner.begin(submitted, active);
+  /** For an operation of this queue that is being written by this process; undefined when it has to wait for its job. */
+  reserve(): Place | undefined {
+    if (this.#worker === undefined || this.#draining || this.#lease.lost.aborted) return undefined;
+    return this.#runner.reserve();
   }
 
   #startWorker(): Worker<JobData> {

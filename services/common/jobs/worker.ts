@@ -5,10 +5,11 @@ import type { Registry } from "prom-client";
 import { connectRedis, waitReady } from "../redis/connect.ts";
 import { type Lease, tryLease } from "../redis/lease.ts";
 import type { Kind, Resource, Store } from "../store/api.ts";
-import type { Job, Submitted } from "./api.ts";
+import type { Job } from "./api.ts";
 import { queueName } from "./kind.ts";
 import { type JobLimits, jobLimits } from "./limits.ts";
 import { jobMetrics } from "./metrics.ts";
+import type { Place } from "./place.ts";
 import { Session, type SessionOptions } from "./session.ts";
 
 export interface WorkerOptions {
@@ -26,8 +27,8 @@ export interface WorkerOptions {
 export interface JobWorker {
   /** Whether this process holds the lease of the queue and works. */
   readonly active: boolean;
-  /** For OperationQueueOptions.onSubmitted: an operation whose queue is worked on here begins at once, without the way through Redis. */
-  begin(submitted: Submitted, active: number): boolean;
+  /** For OperationQueueOptions.reserve. */
+  reserve(queue: string): Place | undefined;
   /** Takes no more work, lets steps under way go on for `drainMs`, then interrupts them. Bounded in time. */
   close(): Promise<void>;
 }
@@ -59,8 +60,8 @@ export function startWorker(options: WorkerOptions): JobWorker {
     get active() {
       return state.active;
     },
-    begin(submitted, active) {
-      return submitted.record.queue === queue && state.session?.begin(submitted, active) === true;
+    reserve(of) {
+      return of === queue ? state.session?.reserve() : undefined;
     },
     async close() {
       stop.abort(new Error("the process stops"));

@@ -38,7 +38,18 @@ export interface Fence {
 /** A record as this process last read or wrote it. */
 export interface KnownRecord {
   kind: Kind<Resource>;
-  record: Resource;
+  name: string;
+  /** Undefined: there is none of that name. */
+  record: Resource | undefined;
+}
+
+/** How much there may be in some of Redis's own lists and sorted sets together: what waits in a queue, for example. */
+export interface Bound {
+  /** Keys under the store's prefix. */
+  readonly lists: readonly string[];
+  readonly sortedSets: readonly string[];
+  /** With as many members or more nothing is written, and Full is thrown. */
+  readonly max: number;
 }
 
 export interface CommitOptions {
@@ -68,6 +79,13 @@ export class DuplicateRequest extends Error {
   }
 }
 
+/** Thrown by a transaction one of whose bounds was reached. */
+export class Full extends Error {
+  constructor() {
+    super("a bound of the write is reached");
+  }
+}
+
 /**
  * Reads and writes that take effect together or not at all, in one revision of the log. The function given to
  * `Store.transact` may run more than once: it must have no effect of its own.
@@ -90,6 +108,8 @@ export interface Transaction {
   /** Named sets kept beside the records (indexes, intents), changed in the same write. */
   addToSet(set: string, member: string): void;
   removeFromSet(set: string, member: string): void;
+  /** What must hold beside the reads when it is written: looked at in the same write, after everything else. */
+  require(guard: { fence?: Fence | undefined; bounds: readonly Bound[] }): void;
 }
 
 export interface ListOptions {

@@ -280,10 +280,14 @@ export class StoreHandle implements Store {
 
   transact<R>(fn: (tx: Transaction) => Promise<R>, options: CommitOptions = {}): Promise<R> {
     return this.#records.transact(fn, options, async ({ revision, written }) => {
+      const mine = options.durable ? written.filter(({ kind, host }) => this.#files.keeps(kind, host)) : [];
+      for (const { bytes, ...record } of mine) {
+        if (bytes.length > 0)
+          this.#files.note({ ...record, logId: this.link.identity.logId, version: revision, bytes });
+      }
+      const durable = Promise.all(mine.map(({ uid }) => this.#files.waitFor(uid, revision)));
       options.committed?.();
-      if (!options.durable) return;
-      const mine = written.filter(({ kind, host }) => this.#files.keeps(kind, host));
-      await Promise.all(mine.map(({ uid }) => this.#files.waitFor(uid, revision)));
+      await durable;
     });
   }
 

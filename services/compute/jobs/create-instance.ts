@@ -27,6 +27,7 @@ export function createInstanceJob(tools: HostTools): Job<InstanceContext> {
       runUserData,
     ],
     context: (base) => instanceContext(base, tools),
+    plansAtOnce: true,
     known: knownInstance,
     succeed: succeedWith,
     /** Nothing of it is left: the record goes too, unless it is kept for inspection or a delete is on its way. */

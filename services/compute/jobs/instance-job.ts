@@ -27,6 +27,7 @@ export function instanceJob({ name, steps, tools }: InstanceJobOptions): Job<Ins
     name,
     steps,
     context: (base) => instanceContext(base, tools),
+    plansAtOnce: true,
     known: knownInstance,
     succeed: (ctx, tx) => succeedWith(ctx, tx),
     async fail(ctx, tx, error) {

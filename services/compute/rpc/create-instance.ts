@@ -8,7 +8,7 @@ import { checkName, PROJECT, projectOf } from "../../common/names/resource-names
 import { Violations } from "../../common/names/violations.ts";
 import type { CallContext } from "../../common/rpc/call.ts";
 import { unary } from "../../common/rpc/wrappers.ts";
-import type { Transaction } from "../../common/store/api.ts";
+import type { KnownRecord, Transaction } from "../../common/store/api.ts";
 import type { ComputeContext } from "../context.ts";
 import { imageProblem } from "../../common/engine/image-problem.ts";
 import { checkSpec } from "../instances/check-spec.ts";
@@ -45,7 +45,7 @@ export function createInstance(compute: ComputeContext) {
           target: wanted.name,
           project: projectOf(wanted.name),
           host: (instance) => instance.meta?.host ?? "",
-          ahead: { reads: [{ kind: projectKind, name: request.parent }], host: compute.tools.host },
+          known: likely(compute, request.parent, wanted.name),
           retain: request.retain,
           ...(key === undefined ? {} : { requestKey: key }),
           write: async (tx) => {
@@ -65,6 +65,15 @@ export function createInstance(compute: ComputeContext) {
       });
     },
   });
+}
+
+/** What the write will find, most likely: it asks where it does not. */
+function likely({ projects, catalog }: ComputeContext, parent: string, name: string): KnownRecord[] {
+  const project = projects.get(parent);
+  return [
+    ...(project ? [{ kind: projectKind, name: parent, record: project }] : []),
+    ...(catalog.get(name) ? [] : [{ kind: instanceKind, name, record: undefined }]),
+  ];
 }
 
 interface Wanted {

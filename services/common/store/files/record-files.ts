@@ -108,6 +108,11 @@ export class RecordFiles {
     return host === "" || host === this.#options.host || (this.#options.kinds.get(kind)?.hostless ?? false);
   }
 
+  /** What this process has just written, and waits for: its file is begun before the log tells of it. Deletions come by the log alone. */
+  note({ uid, ...change }: FileChange & { uid: string }): void {
+    this.#enqueue({ header: { ...headerOf(change), uid, deleted: false, deleteTimeMs: 0 }, bytes: change.bytes });
+  }
+
   /** Takes a change; written soon. An older state than the one known is left out. */
   apply(change: FileChange): void {
     if (!this.#options.kinds.has(change.kind)) return;
@@ -121,7 +126,7 @@ export class RecordFiles {
     if (known !== undefined && known !== uid) this.bury(known, change.logId, change.version);
     const header = { ...headerOf(change), uid, deleted: false, deleteTimeMs: 0 };
     if (this.keeps(change.kind, host)) {
-      if (this.#enqueue({ header, bytes: change.bytes })) this.#uidByName.set(key, uid);
+      if (this.#enqueue({ header, bytes: change.bytes }) || this.#has(header)) this.#uidByName.set(key, uid);
     } else if (this.#onDisk.has(uid) || this.#pending.has(uid)) {
       this.#uidByName.delete(key);
       this.#enqueue({ header, bytes: undefined });
@@ -183,6 +188,12 @@ export class RecordFiles {
     this.#onDisk.set(header.uid, header);
     if (header.deleted) this.#tombstones++;
     else this.#uidByName.set(nameKey(header.kind, header.name), header.uid);
+  }
+
+  /** Whether this very state is what is on disk, or will be. */
+  #has({ uid, version, logId, deleted }: FileHeader): boolean {
+    const known = this.#pending.get(uid)?.header ?? this.#onDisk.get(uid);
+    return known?.version === version && known.logId === logId && known.deleted === deleted;
   }
 
   #enqueue(task: Task): boolean {

@@ -8,8 +8,9 @@ import { VERSION_OF } from "./version-of.ts";
  * ARGV prefix, log id, highest revision seen, write id, fence key, fence token, request key, request value, request TTL (s),
  *   count of checks, then (kind, name, version; 0: must not exist) each,
  *   count of writes, then (kind, name, uid, record, offset of its version, event head, event tail) each; record empty: delete,
- *   count of set changes, then (`+` or `-`, key, member) each.
- * Replies OK revision | REGRESSED | FENCED | DUPLICATE value | CONFLICT kind name, always with the time in between.
+ *   count of set changes, then (`+` or `-`, key, member) each,
+ *   count of bounds, then (most, count of keys, (LLEN or ZCARD, key) each) each.
+ * Replies OK revision | REGRESSED | FENCED | DUPLICATE value | CONFLICT kind name | FULL, always with the time in between.
  */
 export const COMMIT = defineScript(`
 ${VERSION_OF}
@@ -40,6 +41,19 @@ end
 
 local writes = tonumber(ARGV[at])
 at = at + 1
+local sets_at = at + 7 * writes
+local bounds_at = sets_at + 1 + 3 * tonumber(ARGV[sets_at])
+local bound = bounds_at + 1
+for _ = 1, tonumber(ARGV[bounds_at]) do
+  local members = 0
+  local keys = tonumber(ARGV[bound + 1])
+  for key = 0, keys - 1 do
+    members = members + redis.call(ARGV[bound + 2 + 2 * key], ARGV[bound + 3 + 2 * key])
+  end
+  if members >= tonumber(ARGV[bound]) then return {'FULL', time[1], time[2]} end
+  bound = bound + 2 + 2 * keys
+end
+
 local revision = tonumber(state[2])
 if writes > 0 then
   revision = redis.call('HINCRBY', KEYS[1], 'revision', 1)

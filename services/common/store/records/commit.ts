@@ -4,7 +4,7 @@ import type { StoreKeys } from "../../redis/keys.ts";
 import { runScript } from "../../redis/script.ts";
 import type { ScriptArgument } from "../../redis/script.ts";
 import type { CommitOptions } from "../api.ts";
-import { DuplicateRequest } from "../api.ts";
+import { DuplicateRequest, Full } from "../api.ts";
 import type { RedisLink, Reply } from "../link.ts";
 import { Regressed, text } from "../link.ts";
 import { recordEventFrame } from "../log/event.ts";
@@ -12,7 +12,7 @@ import { COMMIT } from "../lua/commit.ts";
 import { findWrite } from "./find-write.ts";
 import type { PendingTransaction, TransactionWrite } from "./transaction.ts";
 import { finishMeta, keyOf } from "./transaction.ts";
-import { encodeRecord, joinStored, metaOf, sameLabels, versionOf, versionOffset } from "./stored.ts";
+import { encodeRecord, joinStored, metaOf, sameLabels, SCHEMA_BYTES, versionOf, versionOffset } from "./stored.ts";
 import { ownerOf } from "./owner.ts";
 
 /** Request ids are remembered this long. */
@@ -30,7 +30,17 @@ export class Conflict extends Error {
 export interface Committed {
   revision: number;
   /** The records written or deleted; host as it is now, or was. */
-  written: { kind: string; uid: string; host: string }[];
+  written: WrittenRecord[];
+}
+
+export interface WrittenRecord {
+  kind: string;
+  name: string;
+  uid: string;
+  host: string;
+  schema: number;
+  /** As Redis has it; empty: deleted. */
+  bytes: Buffer;
 }
 
 const EMPTY = Buffer.alloc(0);
@@ -45,7 +55,8 @@ export async function commit(
 ): Promise<Committed> {
   const { logId, seen } = link.identity;
   const writeId = link.identity.nextWriteId([...tx.writes.values()].map(({ kind }) => kind.schema));
-  const { fence, request } = options;
+  const { request } = options;
+  const fence = tx.fence ?? options.fence;
   const written: Committed["written"] = [];
   const args: ScriptArgument[] = [
     keys.prefix,
@@ -62,6 +73,7 @@ export async function commit(
   pushWrites(args, tx, service, written);
   args.push(tx.sets.length);
   for (const { add, set, member } of tx.sets) args.push(add ? "+" : "-", keys.set(set), member);
+  pushBounds(args, keys.prefix, tx);
 
   await link.ready();
   let reply: Reply;
@@ -70,11 +82,16 @@ export async function commit(
   } catch (error) {
     if (isReplyError(error) || error instanceof GantryError) throw redisFailure(error);
     if (tx.writes.size === 0) throw redisFailure(error);
-    return { revision: await settle(link, keys, logId, seen, writeId, error), written };
+    return committedAt(await settle(link, keys, logId, seen, writeId, error), written);
   }
   link.clock.observe(Number(text(reply[1])), Number(text(reply[2])));
   const revision = interpret(reply, tx, fence?.key);
   link.identity.see(revision);
+  return committedAt(revision, written);
+}
+
+function committedAt(revision: number, written: WrittenRecord[]): Committed {
+  for (const { bytes } of written) if (bytes.length > 0) bytes.writeBigUInt64LE(BigInt(revision), versionOffset(bytes));
   return { revision, written };
 }
 
@@ -118,15 +135,24 @@ function pushWrites(
         previousLabels: changed ? labelsBefore : undefined,
         typeName: kind.typeName,
       },
-      stored.length === 0 ? -1 : stored.length - 2,
+      stored.length === 0 ? -1 : stored.length - SCHEMA_BYTES,
     );
     const { uid, host } = write.record?.meta ?? ownerOf(before!.bytes);
-    written.push({ kind: kind.name, uid, host });
-    const offset = stored.length === 0 ? 0 : 2 + versionOffset(stored.subarray(2));
+    written.push({ kind: kind.name, name, uid, host, schema: kind.schema, bytes: stored.subarray(SCHEMA_BYTES) });
+    const offset = stored.length === 0 ? 0 : SCHEMA_BYTES + versionOffset(stored.subarray(SCHEMA_BYTES));
     args.push(kind.name, name, uid, stored, offset, frame.head, frame.tail);
   }
   if (bytes > WRITE_BYTES_MAX) {
     throw resourceExhausted("WRITE_BYTES_MAX", `one write holds at most ${WRITE_BYTES_MAX} bytes of records`);
+  }
+}
+
+function pushBounds(args: ScriptArgument[], prefix: string, { bounds }: PendingTransaction): void {
+  args.push(bounds.length);
+  for (const { lists, sortedSets, max } of bounds) {
+    args.push(max, lists.length + sortedSets.length);
+    for (const key of lists) args.push("LLEN", `${prefix}:${key}`);
+    for (const key of sortedSets) args.push("ZCARD", `${prefix}:${key}`);
   }
 }
 
@@ -144,6 +170,8 @@ function interpret(reply: Reply, tx: PendingTransaction, fenceKey: string | unde
       throw new Regressed();
     case "FENCED":
       throw failedPrecondition("FENCED", "another process has taken over this work", { lease: fenceKey ?? "" });
+    case "FULL":
+      throw new Full();
     case "DUPLICATE":
       throw new DuplicateRequest(text(reply[3]));
     case "CONFLICT": {

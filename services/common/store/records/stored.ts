@@ -6,7 +6,7 @@ import { WireReader } from "../log/wire.ts";
 
 /** Largest record, in encoded form. */
 export const RECORD_BYTES_MAX = 1024 * 1024;
-const SCHEMA_BYTES = 2;
+export const SCHEMA_BYTES = 2;
 /** Any version but 0, so that the field is there for the store to fill in. */
 const VERSION_PLACEHOLDER = 1n;
 

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { notFound } from "../../errors/errors.ts";
-import type { Kind, KnownRecord, Resource, Transaction } from "../api.ts";
+import type { Bound, Fence, Kind, KnownRecord, Resource, Transaction } from "../api.ts";
 import { decodeRecord, etagOf, storedOf, versionOf } from "./stored.ts";
 import type { StoredRecord } from "./stored.ts";
 
@@ -40,6 +40,8 @@ export class PendingTransaction implements Transaction {
   readonly reads = new Map<string, TransactionRead>();
   readonly writes = new Map<string, TransactionWrite>();
   readonly sets: SetChange[] = [];
+  readonly bounds: Bound[] = [];
+  #fence: Fence | undefined;
   readonly #read: ReadStored;
   readonly #known: readonly KnownRecord[];
   #guessed = false;
@@ -48,6 +50,11 @@ export class PendingTransaction implements Transaction {
     this.now = now;
     this.#read = read;
     this.#known = known;
+  }
+
+  /** Of the last guard that has one. */
+  get fence(): Fence | undefined {
+    return this.#fence;
   }
 
   /** Whether something known before was taken as read. */
@@ -61,7 +68,8 @@ export class PendingTransaction implements Transaction {
     if (write !== undefined) return write.record as T | undefined;
     const known = this.reads.get(key);
     if (known !== undefined) return known.record as T | undefined;
-    const stored = this.#guess(kind, name) ?? (await this.#read(kind.name, name));
+    const guess = this.#guess(kind, name);
+    const stored = guess ? guess.stored : await this.#read(kind.name, name);
     const record = stored && decodeRecord(kind, stored);
     this.reads.set(key, { kind: kind as unknown as Kind<Resource>, name, stored, record });
     return record;
@@ -74,11 +82,13 @@ export class PendingTransaction implements Transaction {
   }
 
   /** A copy: what this run does to it must not be seen by the next one. */
-  #guess<T extends Resource>(kind: Kind<T>, name: string): StoredRecord | undefined {
-    const known = this.#known.find(({ kind: of, record }) => of.name === kind.name && record.meta?.name === name);
-    const stored = known && storedOf(known.kind, known.record);
-    if (stored) this.#guessed = true;
-    return stored;
+  #guess<T extends Resource>(kind: Kind<T>, name: string): { stored: StoredRecord | undefined } | undefined {
+    const known = this.#known.find((each) => each.kind.name === kind.name && each.name === name);
+    if (known === undefined) return undefined;
+    const stored = known.record && storedOf(known.kind, known.record);
+    if (known.record && stored === undefined) return undefined;
+    this.#guessed = true;
+    return { stored };
   }
 
   create<T extends Resource>(kind: Kind<T>, record: T): void {
@@ -115,6 +125,11 @@ export class PendingTransaction implements Transaction {
 
   removeFromSet(set: string, member: string): void {
     this.sets.push({ add: false, set, member });
+  }
+
+  require({ fence, bounds }: { fence?: Fence | undefined; bounds: readonly Bound[] }): void {
+    this.#fence = fence ?? this.#fence;
+    this.bounds.push(...bounds);
   }
 
   /** What a record of this transaction replaces: it was read, or created, here. */

@@ -33,7 +33,7 @@ describe("records that are known before they are read", () => {
     });
   const label = (id: string, value: string): Promise<Instance> =>
     store.mutate(instances, nameOf(id), (record) => void (record.meta!.labels["by"] = value));
-  const known = (record: Instance): KnownRecord[] => [{ kind: instances, record }];
+  const known = (record: Instance): KnownRecord[] => [{ kind: instances, name: record.meta!.name, record }];
 
   /** Changes the image by what is known; tells which labels each run saw. */
   async function setImage(id: string, record: Instance): Promise<string[]> {
@@ -99,6 +99,23 @@ describe("records that are known before they are read", () => {
     };
     assert.deepEqual(await look(false), ["", "another"]);
     assert.deepEqual(await look(true), ["", "another"]);
+  });
+
+  test("what is known not to be there is created without being looked for; where it is there after all, that is found", async () => {
+    const create = async (id: string): Promise<(Instance | undefined)[]> => {
+      const seen: (Instance | undefined)[] = [];
+      await store.transact(
+        async (tx) => {
+          seen.push(await tx.get(instances, nameOf(id)));
+          tx.create(instances, instance(id));
+        },
+        { known: [{ kind: instances, name: nameOf(id), record: undefined }] },
+      );
+      return seen;
+    };
+    assert.deepEqual(await create("absent"), [undefined]);
+    assert.ok(await store.get(instances, nameOf("absent")));
+    await assert.rejects(create("absent"), /ALREADY_EXISTS|exists already/);
   });
 
   test("a record that was never written is not taken as read", async () => {

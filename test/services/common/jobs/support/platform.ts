@@ -105,7 +105,7 @@ export class Platform implements AsyncDisposable {
       redis: platform.#redis,
       log,
       limits,
-      onSubmitted: (submitted, active) => platform.worker?.begin(submitted, active) ?? false,
+      reserve: (queue) => platform.worker?.reserve(queue),
     });
     if (options.jobs) {
       platform.worker = startWorker({
