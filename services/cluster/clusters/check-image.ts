@@ -1,11 +1,10 @@
-import { randomBytes } from "node:crypto";
 import { KubeProxyMode, type ClusterNetworking, PodNetwork } from "../../../proto/gen/gantry/cluster/v1/cluster.ts";
 import { createContainer, removeContainer } from "../../common/engine/api/containers.ts";
 import { readContainerFile } from "../../common/engine/api/read-file.ts";
 import { statPath } from "../../common/engine/api/stat-path.ts";
 import type { Engine } from "../../common/engine/engine.ts";
-import { KIND_PROBE, LABEL_KIND } from "../../common/engine/labels.ts";
 import { isAtLeast, type KubernetesVersion, parseKubernetesVersion } from "../kubeadm/version.ts";
+import { IMAGE_CONTAINER_LABELS, imageContainerName } from "./image-containers.ts";
 
 const TIMEOUT_MS = 30_000;
 const VERSION_PATH = "/kind/version";
@@ -33,15 +32,18 @@ export interface NodeImage {
 }
 
 /** Looks into an image that is on the engine: in a container that is never started, and removed at once. */
-export async function inspectNodeImage(engine: Engine, id: string, signal: AbortSignal): Promise<NodeImage> {
+export async function inspectNodeImage(
+  { engine, host }: { engine: Engine; host: string },
+  id: string,
+  signal: AbortSignal,
+): Promise<NodeImage> {
   const limits = { signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]) };
-  const name = `gantry-image-${randomBytes(8).toString("hex")}`;
-  // A name, so that it can be removed also when the answer to its creation did not come.
+  const name = imageContainerName(host);
   try {
     const body = {
       Image: id,
       Cmd: ["true"],
-      Labels: { [LABEL_KIND]: KIND_PROBE },
+      Labels: IMAGE_CONTAINER_LABELS,
       HostConfig: { NetworkMode: "none" },
     };
     await createContainer(engine, name, body, limits);

@@ -50,7 +50,7 @@ export class NodeImages {
 
   async #look(id: string, signal: AbortSignal): Promise<NodeImage> {
     try {
-      return await inspectNodeImage(this.#options.engine, id, signal);
+      return await inspectNodeImage(this.#options, id, signal);
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof GantryError) || error.code !== Code.NOT_FOUND) throw error;

@@ -12,6 +12,7 @@ import { projectOf } from "../../common/names/resource-names.ts";
 import { Backoff } from "../../common/observe/backoff.ts";
 import { ReconcileLoop } from "../../common/observe/reconcile-loop.ts";
 import type { StoreHandle } from "../../common/store/store.ts";
+import { removeLeftImageContainers } from "../clusters/image-containers.ts";
 import { markDeleted } from "../clusters/mark-deleted.ts";
 import { engineNameOfCluster } from "../clusters/names.ts";
 import type { HostTools } from "../host-tools.ts";
@@ -37,6 +38,8 @@ const SETTLE_MS = 500;
 const LOST_AFTER_MS = 10_000;
 const LOST_LOOK_MS = 1_000;
 const ENGINE_TIMEOUT_MS = 10_000;
+/** No cluster's name. */
+const IMAGE_CONTAINERS = "image-containers";
 
 /**
  * Compares what is wanted of clusters with what the engine has, after every change and every 30 s, and hands the difference to a job.
@@ -48,13 +51,15 @@ export class Reconciler {
   /** When nodes of a cluster were first seen to be lost, by its uid. */
   readonly #lostSince = new Map<string, number>();
   readonly #loop: ReconcileLoop;
+  /** Whether what earlier processes looked into images with is gone. */
+  #imagesCleared = false;
 
   constructor(options: ReconcilerOptions) {
     const { tools, log, isActive, store } = options;
     this.#options = options;
     this.#loop = new ReconcileLoop({
-      names: () => tools.catalog.onHost(tools.host).map(({ meta }) => meta!.name),
-      compare: (name) => this.#compare(name),
+      names: () => [...tools.catalog.onHost(tools.host).map(({ meta }) => meta!.name), ...this.#imageContainers()],
+      compare: (name) => (name === IMAGE_CONTAINERS ? this.#clearImageContainers() : this.#compare(name)),
       canWork: () => isActive() && store.state === "live" && tools.observer.status.state === "live",
       log,
     });
@@ -95,6 +100,18 @@ export class Reconciler {
     if (change.kind !== "container") return;
     const cluster = clusterOfContainer(change.type === "put" ? change.object.labels : change.previous.labels);
     if (cluster !== undefined) this.#loop.later(cluster, SETTLE_MS);
+  }
+
+  #imageContainers(): string[] {
+    return this.#imagesCleared ? [] : [IMAGE_CONTAINERS];
+  }
+
+  /** Once: what this process leaves behind is for the next one. */
+  async #clearImageContainers(): Promise<void> {
+    const { tools, log } = this.#options;
+    const containers = await removeLeftImageContainers(tools.engine, tools.host);
+    this.#imagesCleared = true;
+    if (containers.length > 0) log.warn({ containers }, "removed what images had been looked into with");
   }
 
   async #compare(name: string): Promise<void> {

@@ -36,11 +36,11 @@ export const upgradeNodes: Step<ClusterContext> = {
   timeoutMs: DAY_MS,
   attempts: 3,
   async do(ctx) {
-    const { engine, images } = ctx.tools;
+    const { images } = ctx.tools;
     const target = await images.find(ctx.parameters.image, ctx.signal);
     let shipped: Promise<Set<string>> | undefined;
     const shippedOnce = () =>
-      (shipped ??= shippedImages(engine, { imageId: target!.id, network: ctx.networkName }, ctx.signal));
+      (shipped ??= shippedImages(ctx.tools, { imageId: target!.id, network: ctx.networkName }, ctx.signal));
     for (const { meta } of ctx.nodes) {
       const node = ctx.nodes.find((each) => each.meta!.name === meta!.name)!;
       if (node.spec!.image !== ctx.parameters.image || !(await hasImage(ctx, node)))

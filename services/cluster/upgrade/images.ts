@@ -1,9 +1,8 @@
-import { randomBytes } from "node:crypto";
 import { createContainer, removeContainer, startContainer } from "../../common/engine/api/containers.ts";
 import { statPath } from "../../common/engine/api/stat-path.ts";
 import type { Engine } from "../../common/engine/engine.ts";
-import { KIND_PROBE, LABEL_KIND } from "../../common/engine/labels.ts";
 import { GantryError } from "../../common/errors/errors.ts";
+import { IMAGE_CONTAINER_LABELS, imageContainerName } from "../clusters/image-containers.ts";
 import { LIST_IMAGES } from "../nodes/commands.ts";
 import { runInNode } from "../nodes/run-in-node.ts";
 import { waitUntil } from "../steps/wait-until.ts";
@@ -25,16 +24,16 @@ interface NodeOf {
 
 /** What a node image ships, as its own containerd says it, in a container on the cluster's network that is gone afterwards. */
 export async function shippedImages(
-  engine: Engine,
+  { engine, host }: { engine: Engine; host: string },
   { imageId, network }: { imageId: string; network: string },
   signal: AbortSignal,
 ): Promise<Set<string>> {
-  const container = `gantry-image-${randomBytes(8).toString("hex")}`;
+  const container = imageContainerName(host);
   const tmpfs = { "/tmp": "", "/run": "" };
   const body = {
     Image: imageId,
     Tty: true,
-    Labels: { [LABEL_KIND]: KIND_PROBE },
+    Labels: IMAGE_CONTAINER_LABELS,
     HostConfig: { Privileged: true, CgroupnsMode: "private" as const, NetworkMode: network, Tmpfs: tmpfs },
     Volumes: { "/var": {} },
   };
