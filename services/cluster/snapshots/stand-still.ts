@@ -45,7 +45,7 @@ export async function standStill(
  * Lets those run that stand still: a process that made them do so was killed at that moment. What is captured is never meant to be paused.
  */
 export async function letRun(engine: Engine, containers: readonly string[]): Promise<void> {
-  await settled(containers.map((container) => resume(engine, container)));
+  await allSettled(containers.map((container) => resume(engine, container)));
 }
 
 async function needStill(engine: Engine, container: string): Promise<void> {
