@@ -174,30 +174,45 @@ export class Catalog {
     const nowMs = Date.now();
     for (const { channel } of this.#routes.concerned(changes)) channel.apply(origin, changes, nowMs);
     for (const change of changes) {
-      if ((change.after ?? change.before)?.kind === "Mirror") this.#redefine(change);
+      if (!change.after) this.#end(change.key);
+      else if (change.after.kind === "Mirror") this.#redefine(change.after);
       const waiters = this.#doneWaiters.get(change.key);
       if (waiters && isDone(change.after)) for (const resolve of waiters) resolve(true);
     }
   }
 
-  #redefine(change: Change): void {
-    const entry = this.#entries.get(change.key);
+  #redefine(record: Item): void {
+    const entry = this.#entries.get(record.key);
     if (!entry) return;
-    if (!change.after) {
-      entry.channel.end("deleted");
-      this.#entries.delete(change.key);
-      this.#routes.delete(entry);
-    } else {
-      const definition = fromRecord(change.after);
-      entry.definition = definition;
-      entry.channel.setShowsOrigin((name) => definition.showsOrigin(name));
-      entry.channel.reselect((item) => definition.matches(item), this.#options.world.items(), Date.now());
-    }
+    const definition = fromRecord(record);
+    entry.definition = definition;
+    entry.channel.setShowsOrigin((name) => definition.showsOrigin(name));
+    entry.channel.reselect((item) => definition.matches(item), this.#options.world.items(), Date.now());
+    this.#tellUsage();
+  }
+
+  /** The record that a mirror is called after (a project, a host, a Mirror) is no more: nor is the mirror. */
+  #end(name: string): void {
+    this.#saved.delete(name);
+    const entry = this.#entries.get(name);
+    if (!entry) return;
+    this.#entries.delete(name);
+    this.#routes.delete(entry);
+    entry.channel.end("deleted");
     this.#tellUsage();
   }
 
   #originChanged(origin: OriginView): void {
     for (const { channel } of this.#entries.values()) channel.showOrigin(origin);
+    if (origin.name === "compute" && origin.state === "live") this.#endUnknown();
+  }
+
+  /** Mirrors that were opened while it was not known whether what they are called after exists. */
+  #endUnknown(): void {
+    if (!this.#options.everSynced("compute")) return;
+    for (const name of [...this.#entries.keys(), ...this.#saved.keys()]) {
+      if (name.includes("/") && !this.#options.world.find(name)) this.#end(name);
+    }
   }
 
   #bookmarks(): void {

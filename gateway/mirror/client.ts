@@ -196,9 +196,16 @@ export class MirrorClient extends EventEmitter<Events> {
     }
     if (frame["t"] === "reconnect" && typeof frame["after"] === "number") this.#reconnectAfterMs = frame["after"];
     if (frame["t"] === "expiring") void this.#refresh();
+    if (frame["t"] === "error" && frame["id"] === undefined && frame["m"] === this.#options.mirror) this.#ended(ws);
     if (frame["m"] === this.#options.mirror && typeof frame["e"] === "string" && frame["t"] !== "error") {
       this.#apply(frame as unknown as MirrorFrame);
     } else this.emit("message", frame);
+  }
+
+  /** The subscription has ended. Whether the mirror is to be had all the same, a new one tells. */
+  #ended(ws: WebSocket): void {
+    this.replica.reset();
+    this.#subscribe(undefined).catch((error: Error) => this.#refused(ws, error));
   }
 
   #apply(frame: MirrorFrame): void {

@@ -20,12 +20,14 @@ const log = pino({ level: "silent" });
 let items: Map<string, Item>;
 let world: World;
 let catalog: Catalog;
+let synced: boolean;
 
 beforeEach(() => {
   items = new Map();
+  synced = false;
   world = new World();
   world.addSource({ items: () => items.values(), find: (key) => items.get(key) });
-  catalog = new Catalog({ world, log, everSynced: () => false });
+  catalog = new Catalog({ world, log, everSynced: () => synced });
 });
 afterEach(() => catalog.destroy());
 
@@ -64,6 +66,34 @@ test("a mirror that was dropped is not told any more, and begins anew with what 
   assert.equal(first.s, s);
   assert.notEqual(open("projects/a").epoch, first.epoch);
   assert.equal(open("projects/a").size, 1);
+});
+
+test("mirrors of projects and hosts end with their records, others stay", () => {
+  const names = ["projects/a", "hosts/h1", "realm", "projects/b"];
+  for (const [kind, key] of [
+    ["Project", "projects/a"],
+    ["Host", "hosts/h1"],
+    ["Project", "projects/b"],
+  ] as const) {
+    write(key, makeItem(key, {}, { kind, project: key.split("/")[1]!, host: "" }));
+  }
+  for (const name of names) open(name);
+  write("projects/a", undefined);
+  write("hosts/h1", undefined);
+  assert.deepEqual(
+    names.filter((name) => catalog.find(name)),
+    ["realm", "projects/b"],
+  );
+});
+
+test("a mirror that was opened before it was known that its project does not exist ends once it is", () => {
+  open("projects/nowhere");
+  write("projects/b", makeItem("projects/b", {}, { kind: "Project", project: "b" }));
+  open("projects/b");
+  synced = true;
+  world.setOrigin({ name: "compute", state: "live", asOf: undefined, message: "" });
+  assert.equal(catalog.find("projects/nowhere"), undefined);
+  assert.ok(catalog.find("projects/b"));
 });
 
 test("windows of the gateway before, when nobody comes back for them", () => {

@@ -179,6 +179,42 @@ test("unsubscribe right behind subscribe, and subscribe behind that", async () =
   }
 });
 
+test("a mirror ends with its project: observers are told, nobody is admitted any more", async () => {
+  const claims = { roles: { doomed: "viewer" as const } };
+  gateway.tracker.batch(batch([projectEvent("doomed", 60), instanceEvent("x", 61, {}, "doomed")], { revision: 61n }));
+  const socket = await RawSocket.open(gateway.http.address);
+  const client = gateway.client({ mirror: "projects/doomed" }, claims);
+  const failed = new Promise<Error>((resolve) => client.once("failed", resolve));
+  try {
+    await socket.hello(await gateway.token(claims));
+    socket.json({ t: "subscribe", id: 2, m: "projects/doomed" });
+    await socket.next((frame) => frame["t"] === "synced");
+    await client.start();
+    const gone = [
+      deletedEvent("Instance", "projects/doomed/instances/x", "doomed", 62),
+      deletedEvent("Project", "projects/doomed", "doomed", 63),
+    ];
+    gateway.tracker.batch(batch(gone, { revision: 63n }));
+    const deltas: string[] = [];
+    const ended = await socket.next((frame) => {
+      if (frame["t"] === "delta") deltas.push(...(frame["ops"] as { k: string }[]).map(({ k }) => k));
+      return frame["t"] === "error";
+    });
+    assert.deepEqual(deltas, ["projects/doomed/instances/x", "projects/doomed"]);
+    assert.deepEqual([ended["m"], ended["id"]], ["projects/doomed", undefined]);
+    assert.equal((ended["error"] as { code: number }).code, 5);
+    assert.match((await failed).message, /projects\/doomed does not exist/);
+    socket.json({ t: "subscribe", id: 3, m: "projects/doomed" });
+    assert.equal((await socket.error())["id"], 3);
+    // The name may be used again: that is another mirror.
+    gateway.tracker.batch(batch([projectEvent("doomed", 64)], { revision: 64n }));
+    socket.json({ t: "subscribe", id: 4, m: "projects/doomed" });
+    assert.equal((await socket.next((frame) => frame["id"] === 4))["t"], "reply");
+  } finally {
+    socket.destroy();
+  }
+});
+
 test("who observes", async () => {
   const [ann, bob] = [gateway.client(), gateway.client({}, { subject: "bob" })];
   await Promise.all([ann.start(), bob.start()]);
