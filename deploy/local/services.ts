@@ -87,6 +87,8 @@ export interface RealmAddresses {
   instanceImage: string;
   /** Node image of clusters that name none; undefined: the service's own default. */
   nodeImage?: string | undefined;
+  /** Of the realm's network on the engine; undefined: compute's own default. */
+  networkName?: string | undefined;
   /** Subnet of the realm's network; undefined: compute finds a free one. */
   realmSubnet?: string | undefined;
   /** Where clusters' networks are; undefined: the service's own default. */
@@ -101,6 +103,7 @@ export function computeSettings(addresses: RealmAddresses): Record<string, strin
     GANTRY_LISTEN: addresses.compute,
     GANTRY_INSTANCE_IMAGE: addresses.instanceImage,
     ...(addresses.cluster === "" ? {} : { GANTRY_SERVICES: `cluster=${addresses.cluster}` }),
+    ...(addresses.networkName === undefined ? {} : { GANTRY_NETWORK: addresses.networkName }),
     ...(addresses.realmSubnet === undefined ? {} : { GANTRY_NETWORK_SUBNET: addresses.realmSubnet }),
   };
 }

@@ -1,7 +1,8 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pino } from "pino";
 import { logDestination } from "../../services/common/log/log.ts";
+import { realmIdOf } from "../../services/common/realm/realm-id.ts";
 import { keepRenewed } from "../../services/common/realm/renew.ts";
 import { engineCgroups, removeCgroups } from "./engine/cgroups.ts";
 import type { EngineNetwork } from "./engine/engine-config.ts";
@@ -18,6 +19,7 @@ import type { MachineReport } from "./machine/check-machine.ts";
 import type { StartOptions } from "./options.ts";
 import { type AdminContext, keepAdminContext } from "./realm/admin-context.ts";
 import { setUpRealm } from "./realm/set-up-realm.ts";
+import { networkNameOf } from "./realm/network-name.ts";
 import { redisMemoryMaxBytes } from "./redis/memory.ts";
 import { preparePrivateRedis } from "./redis/private-redis.ts";
 import type { Screen } from "./screen.ts";
@@ -83,6 +85,7 @@ export async function startRealm(context: StartRealmContext): Promise<StartedRea
     engineOwned: engine.network !== undefined,
     instanceImage,
     nodeImage,
+    networkName: await networkNameOf(realmIdOf(await readFile(realm.caPath)), engine.socket),
     realmSubnet: engine.network?.realmSubnet,
     clusterSubnets: engine.network?.clusterSubnets,
     compute: `127.0.0.1:${ports.compute}`,

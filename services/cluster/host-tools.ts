@@ -12,6 +12,8 @@ import type { KubernetesObserver } from "./kubernetes/observations/kubernetes-ob
 export interface HostTools {
   /** Host id. */
   readonly host: string;
+  /** Id of the realm: on everything that is made. */
+  readonly realm: string;
   /** Folder of everything Gantry keeps on this host. */
   readonly dataDir: string;
   readonly engine: Engine;

@@ -9,6 +9,7 @@ import { OperationQueue } from "../common/jobs/operations.ts";
 import { operationsServer } from "../common/jobs/rpc/operations-server.ts";
 import { isWorkedOn, startWorker } from "../common/jobs/worker.ts";
 import type { MainContext, Running } from "../common/lifecycle/run-main.ts";
+import { realmIdOf } from "../common/realm/realm-id.ts";
 import { loadTls } from "../common/realm/tls.ts";
 import { connectRedis } from "../common/redis/connect.ts";
 import { Mutex } from "../common/rpc/handlers/mutex.ts";
@@ -37,6 +38,7 @@ export async function createClusterService(main: MainContext<ClusterConfig>): Pr
   const { config, log, metrics, signal } = main;
   const { hostName: host, redisUrl, dataDir } = config;
   const tls = loadTls({ dir: config.tlsDir, process: "cluster", log });
+  const realm = realmIdOf(tls.current().ca);
   const engine = new Engine({ socketPath: config.engineSocket });
   const observer = new EngineObserver({ engine, log });
   const observing = observer.run(signal);
@@ -85,7 +87,19 @@ export async function createClusterService(main: MainContext<ClusterConfig>): Pr
     log,
   });
   const apiAddresses = new ApiAddresses({ host, catalog, observer, isActive, log });
-  const common = { host, dataDir, standing: new Set<string>(), engine, observer, catalog, images, slots, subnets, now };
+  const common = {
+    host,
+    realm,
+    dataDir,
+    standing: new Set<string>(),
+    engine,
+    observer,
+    catalog,
+    images,
+    slots,
+    subnets,
+    now,
+  };
   const tools: HostTools = { ...common, kubernetes, observed, apiAddresses };
   const limits = { concurrency: config.jobConcurrency, queueWaitingMax: config.jobQueueMax };
   const operations = new OperationQueue({

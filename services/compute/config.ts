@@ -21,6 +21,7 @@ export interface ComputeConfig extends HostServiceConfig {
   placement: PlacementRules;
 }
 
+export const NETWORK_NAME_DEFAULT = "gantry";
 const NETWORK_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/;
 const SUBNET_PREFIX_MAX = 28;
 
@@ -39,7 +40,7 @@ export function readComputeConfig(c: ConfigReader): ComputeConfig {
     engineOwned: c.boolean("GANTRY_ENGINE_OWNED", false, "Whether Gantry started the engine for itself"),
     clusterAddress: readServices(c, "").get("cluster") ?? "",
     instanceImage: instanceImage(c),
-    networkName: c.string("GANTRY_NETWORK", "gantry", "Name of the realm's own network on the engine", {
+    networkName: c.string("GANTRY_NETWORK", NETWORK_NAME_DEFAULT, "Name of the realm's own network on the engine", {
       pattern: NETWORK_NAME,
     }),
     networkSubnet: networkSubnet(c),

@@ -11,6 +11,8 @@ import type { HostNetwork } from "./network/host-network.ts";
 export interface HostTools {
   /** Host id. */
   readonly host: string;
+  /** Id of the realm: on everything that is made. */
+  readonly realm: string;
   readonly engine: Engine;
   readonly observer: EngineObserver;
   readonly catalog: InstanceCatalog;

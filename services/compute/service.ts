@@ -8,6 +8,7 @@ import { OperationQueue } from "../common/jobs/operations.ts";
 import { operationsServer } from "../common/jobs/rpc/operations-server.ts";
 import { startWorker } from "../common/jobs/worker.ts";
 import type { MainContext, Running } from "../common/lifecycle/run-main.ts";
+import { realmIdOf } from "../common/realm/realm-id.ts";
 import { loadTls } from "../common/realm/tls.ts";
 import { connectRedis } from "../common/redis/connect.ts";
 import { createGrpcServer } from "../common/rpc/server.ts";
@@ -46,10 +47,11 @@ export async function createComputeService(main: MainContext<ComputeConfig>): Pr
   const { config, log, metrics, signal } = main;
   const { hostName: host, redisUrl, dataDir } = config;
   const tls = loadTls({ dir: config.tlsDir, process: "compute", log });
+  const realm = realmIdOf(tls.current().ca);
   const engine = new Engine({ socketPath: config.engineSocket });
   const observer = new EngineObserver({ engine, log });
   const set = new ObservationSet({ origin: `docker/${host}` });
-  const stopShowing = showEngine({ host, observer, set });
+  const stopShowing = showEngine({ host, realm, observer, set });
   const observing = observer.run(signal);
   const [verify, store] = await Promise.all([
     createTokenVerifier({ keysPath: config.tokenKeysPath }),
@@ -90,7 +92,17 @@ export async function createComputeService(main: MainContext<ComputeConfig>): Pr
     log,
     signal,
   });
-  const tools = hostTools({ config, engine, observer, catalog, keeper, limitsView, log, now: () => store.now() });
+  const tools = hostTools({
+    realm,
+    config,
+    engine,
+    observer,
+    catalog,
+    keeper,
+    limitsView,
+    log,
+    now: () => store.now(),
+  });
   const limits = { concurrency: config.jobConcurrency, queueWaitingMax: config.jobQueueMax };
   const operations = new OperationQueue({
     store,
@@ -122,7 +134,7 @@ export async function createComputeService(main: MainContext<ComputeConfig>): Pr
       ? undefined
       : new Clusters({ address: clusterAddress, credentials: tls.channelCredentials() });
   const meter = new ContainerMeter(engine);
-  const usage = new UsageSampler({ host, observer, meter, set, diskPath: () => keeper.diskPath, log, signal });
+  const usage = new UsageSampler({ host, realm, observer, meter, set, diskPath: () => keeper.diskPath, log, signal });
   const askInnerEngine: typeof tools.innerEngines.ask = (instance, ended) => tools.innerEngines.ask(instance, ended);
   const instances = new InstanceObserver({ host, store, observer, catalog, askInnerEngine, log, signal });
   instances.start();
@@ -181,7 +193,7 @@ export async function createComputeService(main: MainContext<ComputeConfig>): Pr
   };
 }
 
-interface ToolsInput extends Pick<HostTools, "engine" | "observer" | "catalog"> {
+interface ToolsInput extends Pick<HostTools, "realm" | "engine" | "observer" | "catalog"> {
   config: ComputeConfig;
   keeper: HostKeeper;
   limitsView: LimitsView;
@@ -189,7 +201,7 @@ interface ToolsInput extends Pick<HostTools, "engine" | "observer" | "catalog"> 
   now: () => Date;
 }
 
-function hostTools({ config, engine, observer, catalog, keeper, limitsView, log, now }: ToolsInput): HostTools {
+function hostTools({ realm, config, engine, observer, catalog, keeper, limitsView, log, now }: ToolsInput): HostTools {
   const host = config.hostName;
   const reserved = () =>
     catalog
@@ -199,6 +211,7 @@ function hostTools({ config, engine, observer, catalog, keeper, limitsView, log,
       );
   const network = new RealmNetwork({
     engine,
+    realm,
     name: config.networkName,
     subnet: config.networkSubnet,
     log,
@@ -207,6 +220,7 @@ function hostTools({ config, engine, observer, catalog, keeper, limitsView, log,
   const tls = new TlsStore(config.dataDir);
   return {
     host,
+    realm,
     engine,
     observer,
     catalog,

@@ -10,18 +10,20 @@ export interface EngineNetworkInput {
   name: string;
   /** Of the cluster. */
   cluster: { name: string; uid: string };
+  /** Id of the realm. */
+  realm: string;
   subnet: Range;
   /** Version of the engine's API that was agreed on. */
   api: string;
 }
 
 /** Body of POST /networks/create for a cluster's network: a bridge whose subnet is known, so that addresses can be pinned in it. */
-export function engineNetworkBody({ name, cluster, subnet, api }: EngineNetworkInput) {
+export function engineNetworkBody({ name, cluster, realm, subnet, api }: EngineNetworkInput) {
   const half = sizeOf(subnet.prefix) / 2;
   return {
     Name: name,
     Driver: "bridge",
-    Labels: identityLabels({ ...cluster, kind: KIND_CLUSTER_NETWORK }),
+    Labels: identityLabels({ ...cluster, kind: KIND_CLUSTER_NETWORK, realm }),
     Options:
       compareVersions(api, UNPROTECTED_API) < 0
         ? {}

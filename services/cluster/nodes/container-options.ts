@@ -1,6 +1,6 @@
 import type { Cluster } from "../../../proto/gen/gantry/cluster/v1/cluster.ts";
 import { MountPropagation, type Node, type NodeMount, NodeRole } from "../../../proto/gen/gantry/cluster/v1/node.ts";
-import { identityLabels, KIND_NODE, KIND_VOLUME } from "../../common/engine/labels.ts";
+import { type Identity, identityLabels, KIND_NODE, KIND_VOLUME } from "../../common/engine/labels.ts";
 import { engineNameOfCluster } from "../clusters/names.ts";
 import { ADMIN_CONF_PATH, API_PORT } from "../pki/paths.ts";
 
@@ -24,6 +24,8 @@ const PROPAGATION: Record<number, string> = {
 };
 
 export interface NodeContainerInput {
+  /** Id of the realm. */
+  realm: string;
   /** With defaults filled in, and reserved. */
   cluster: Cluster;
   /** With defaults filled in, and reserved. */
@@ -38,7 +40,7 @@ export interface NodeContainerInput {
 export type NodeContainerOptions = ReturnType<typeof nodeContainerOptions>;
 
 /** What the engine is asked to create for a node: kind's contract, with a pinned address and limits of its own. */
-export function nodeContainerOptions({ cluster, node, network, emptyVar = false }: NodeContainerInput) {
+export function nodeContainerOptions({ realm, cluster, node, network, emptyVar = false }: NodeContainerInput) {
   const meta = node.meta!;
   const spec = node.spec!;
   const isControlPlane = spec.role === NodeRole.NODE_ROLE_CONTROL_PLANE;
@@ -51,7 +53,7 @@ export function nodeContainerOptions({ cluster, node, network, emptyVar = false 
     Tty: true,
     Env: isControlPlane ? [`KUBECONFIG=${ADMIN_CONF_PATH}`] : [],
     Labels: {
-      ...identityLabels({ name: meta.name, uid: meta.uid, kind: KIND_NODE }),
+      ...identityLabels({ name: meta.name, uid: meta.uid, kind: KIND_NODE, realm }),
       [LABEL_KIND_CLUSTER]: engineNameOfCluster(cluster.meta!.name),
       [LABEL_KIND_ROLE]: ROLE_LABEL[spec.role],
     },
@@ -65,7 +67,11 @@ export function nodeContainerOptions({ cluster, node, network, emptyVar = false 
       // Not kind's `on-failure:1`: a cluster is to be there again after the engine's or the host's restart.
       RestartPolicy: { Name: "unless-stopped" },
       Tmpfs: { "/tmp": "", "/run": "" },
-      Mounts: [varVolume(meta.name, meta.uid, emptyVar), MODULES, ...spec.mounts.map(bindMount)],
+      Mounts: [
+        varVolume({ name: meta.name, uid: meta.uid, kind: KIND_VOLUME, realm }, emptyVar),
+        MODULES,
+        ...spec.mounts.map(bindMount),
+      ],
       ExtraHosts: [`${endpointName}:${apiIpv4}`],
       DnsSearch: cluster.spec!.networking?.dnsSearch ?? [],
       NanoCpus: Number(spec.cpuMillis) * 1e6,
@@ -86,11 +92,11 @@ export function nodeContainerOptions({ cluster, node, network, emptyVar = false 
 const MODULES = { Type: "bind", Source: "/lib/modules", Target: "/lib/modules", ReadOnly: true };
 
 /** Anonymous, as kind has it: it goes with the container. The labels tell whose it is where it does not. */
-function varVolume(name: string, uid: string, empty: boolean) {
+function varVolume(volume: Identity, empty: boolean) {
   return {
     Type: "volume",
     Target: "/var",
-    VolumeOptions: { ...(empty ? { NoCopy: true } : {}), Labels: identityLabels({ name, uid, kind: KIND_VOLUME }) },
+    VolumeOptions: { ...(empty ? { NoCopy: true } : {}), Labels: identityLabels(volume) },
   };
 }
 

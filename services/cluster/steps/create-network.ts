@@ -1,7 +1,7 @@
 import { status as Code } from "@grpc/grpc-js";
 import { createNetwork, findNetwork, removeNetwork } from "../../common/engine/api/networks.ts";
 import { EngineError, isSubnetOverlap } from "../../common/engine/errors.ts";
-import { LABEL_UID } from "../../common/engine/labels.ts";
+import { LABEL_UID, ofAnotherRealm } from "../../common/engine/labels.ts";
 import { networkFromInspect } from "../../common/engine/state.ts";
 import { failedPrecondition } from "../../common/errors/errors.ts";
 import type { Step } from "../../common/jobs/api.ts";
@@ -36,14 +36,13 @@ export const createNetworkStep: Step<ClusterContext> = {
 
 /** Makes the network unless it is there; false where the engine does not take the subnet. */
 export async function ensureNetwork(ctx: ClusterContext): Promise<boolean> {
-  const { engine } = ctx.tools;
+  const { engine, realm } = ctx.tools;
   const subnet = parseRange(ctx.cluster.reservation!.subnet)!;
   const { api } = await engine.version();
   const cluster = { name: ctx.name, uid: ctx.uid };
   try {
-    await createNetwork(engine, engineNetworkBody({ name: ctx.networkName, cluster, subnet, api }), {
-      signal: ctx.signal,
-    });
+    const body = engineNetworkBody({ name: ctx.networkName, cluster, realm, subnet, api });
+    await createNetwork(engine, body, { signal: ctx.signal });
     return true;
   } catch (error) {
     if (isSubnetOverlap(error)) return false;
@@ -56,7 +55,8 @@ async function isOwn(ctx: ClusterContext): Promise<boolean> {
   const found = await findNetwork(ctx.tools.engine, ctx.networkName, { signal: ctx.signal });
   const network = found && networkFromInspect(found);
   if (network?.labels[LABEL_UID] !== ctx.uid) {
-    const text = `the engine of ${ctx.tools.host} has another network named ${ctx.networkName}`;
+    const whose = ofAnotherRealm(network?.labels, ctx.tools.realm);
+    const text = `the engine of ${ctx.tools.host} has another network named ${ctx.networkName}${whose}: choose another name, or remove it`;
     throw failedPrecondition("NETWORK_NAME_IN_USE", text, { network: ctx.networkName });
   }
   return true;

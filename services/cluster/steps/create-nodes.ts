@@ -1,8 +1,8 @@
 import { status as Code } from "@grpc/grpc-js";
 import type { Node } from "../../../proto/gen/gantry/cluster/v1/node.ts";
-import { type ContainerCreateBody, createContainer } from "../../common/engine/api/containers.ts";
+import { type ContainerCreateBody, createContainer, findContainer } from "../../common/engine/api/containers.ts";
 import { EngineError } from "../../common/engine/errors.ts";
-import { failedPrecondition } from "../../common/errors/errors.ts";
+import { containerNameInUse } from "../../common/engine/name-in-use.ts";
 import { allSettled } from "../../common/jobs/all-settled.ts";
 import type { Step } from "../../common/jobs/api.ts";
 import { isControlPlane } from "../clusters/control-planes.ts";
@@ -84,18 +84,18 @@ export async function filesOf(
 
 /** `imageId`: nothing of the image's is put into its `/var`, which comes from elsewhere and belongs to this very image. */
 export async function createContainerOf(ctx: ClusterContext, node: Node, imageId?: string): Promise<void> {
-  const { engine, slots } = ctx.tools;
+  const { engine, host, realm, slots } = ctx.tools;
   const name = containerNameOfNode(node.meta!.name);
   const emptyVar = imageId !== undefined;
-  const options = nodeContainerOptions({ cluster: ctx.cluster, node, network: ctx.networkName, emptyVar });
+  const options = nodeContainerOptions({ realm, cluster: ctx.cluster, node, network: ctx.networkName, emptyVar });
   if (emptyVar) options.Image = imageId;
   const limits = { signal: ctx.signal, timeoutMs: CALL_TIMEOUT_MS };
   try {
     await slots.run(false, ctx.signal, () => createContainer(engine, name, options as ContainerCreateBody, limits));
   } catch (error) {
     if (!(error instanceof EngineError) || error.code !== Code.ALREADY_EXISTS) throw error;
-    const text = `the engine of ${ctx.tools.host} has another container named ${name}`;
-    throw failedPrecondition("CONTAINER_NAME_IN_USE", text, { container: name });
+    const found = await findContainer(engine, name, { signal: ctx.signal });
+    throw containerNameInUse({ host, realm, container: name, found });
   }
 }
 

@@ -17,7 +17,7 @@ export const openApiAddress: Step<ClusterContext> = {
     if (!network) throw unavailable("NETWORK_MISSING", `network ${ctx.networkName} is not there`);
     await Promise.all([
       ctx.tools.apiAddresses.open(ctx.cluster, ctx.nodes, network.Id),
-      createApiStub(ctx.tools.engine, ctx.cluster, ctx.signal),
+      createApiStub(ctx.tools, ctx.cluster, ctx.signal),
     ]);
   },
   undo: removeApiAddress,

@@ -7,6 +7,8 @@
 export const LABEL_NAME = "gantry.dev/name";
 /** Uid of the resource: tells it from a later one of the same name. */
 export const LABEL_UID = "gantry.dev/uid";
+/** Id of the realm that made it: several realms may share an engine. Not on what was made before realms were told apart. */
+export const LABEL_REALM = "gantry.dev/realm";
 /** What it is: one of the KIND constants. */
 export const LABEL_KIND = "gantry.dev/kind";
 /** What a test made: the test's own name. Lets a test remove its things and no others. */
@@ -31,16 +33,37 @@ export interface Identity {
   name: string;
   uid: string;
   kind: string;
+  /** Id of the realm; absent from what was made before realms were told apart. */
+  realm?: string | undefined;
 }
 
-export function identityLabels(identity: Identity): Record<string, string> {
-  return { [LABEL_NAME]: identity.name, [LABEL_UID]: identity.uid, [LABEL_KIND]: identity.kind };
+type Labels = Readonly<Record<string, string>>;
+
+export function identityLabels({ name, uid, kind, realm }: Identity): Record<string, string> {
+  const ofRealm = realm === undefined ? {} : { [LABEL_REALM]: realm };
+  return { [LABEL_NAME]: name, [LABEL_UID]: uid, [LABEL_KIND]: kind, ...ofRealm };
 }
 
 /** Undefined for things Gantry did not make. */
-export function identityOf(labels: Readonly<Record<string, string>>): Identity | undefined {
+export function identityOf(labels: Labels): Identity | undefined {
   const name = labels[LABEL_NAME];
   const uid = labels[LABEL_UID];
   const kind = labels[LABEL_KIND];
-  return name === undefined || uid === undefined || kind === undefined ? undefined : { name, uid, kind };
+  if (name === undefined || uid === undefined || kind === undefined) return undefined;
+  return { name, uid, kind };
+}
+
+/**
+ * Id of the realm that made a thing, if it is not `realm`: then it is not to be touched, nor shown as one's own. Undefined for one's own, for
+ * what was made before realms were told apart, and for what Gantry did not make.
+ */
+export function otherRealmOf(labels: Labels | null | undefined, realm: string): string | undefined {
+  const made = labels?.[LABEL_REALM];
+  return made === realm ? undefined : made;
+}
+
+/** Of what is in the way of a name: ` of another realm (7f3a…)`; empty where it is of none. */
+export function ofAnotherRealm(labels: Labels | null | undefined, realm: string): string {
+  const other = otherRealmOf(labels, realm);
+  return other === undefined ? "" : ` of another realm (${other})`;
 }

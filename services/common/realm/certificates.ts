@@ -1,5 +1,5 @@
 import "reflect-metadata";
-import { hash, webcrypto } from "node:crypto";
+import { webcrypto } from "node:crypto";
 import {
   AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
@@ -14,11 +14,11 @@ import {
   X509Certificate,
   X509CertificateGenerator,
 } from "@peculiar/x509";
+import { keyIdOf } from "./realm-id.ts";
 
 /** Of every key. */
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 const SERIAL_BYTES = 16;
-const KEY_ID_CHARS = 12;
 
 cryptoProvider.set(webcrypto);
 
@@ -53,7 +53,7 @@ export async function createAuthority({ commonName, ...validity }: AuthorityOpti
   const certificate = await X509CertificateGenerator.createSelfSigned({
     ...validity,
     serialNumber: serialNumber(),
-    name: [{ CN: [commonName(hash("sha256", publicKey).slice(0, KEY_ID_CHARS))] }],
+    name: [{ CN: [commonName(keyIdOf(publicKey))] }],
     signingAlgorithm: ALGORITHM,
     keys,
     extensions: [

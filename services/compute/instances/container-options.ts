@@ -1,5 +1,6 @@
 import { type Instance, type InstanceSpec, RestartPolicy } from "../../../proto/gen/gantry/compute/v1/instance.ts";
 import {
+  type Identity,
   identityLabels,
   KIND_INSTANCE,
   KIND_VOLUME,
@@ -31,6 +32,8 @@ export interface ViewMount {
 export interface ContainerInput {
   /** With defaults filled in, and placed: meta.uid and reservation are set. */
   instance: Instance;
+  /** Id of the realm. */
+  realm: string;
   /** Name of the realm's own network. */
   network: string;
   /** For the devices reserved. */
@@ -45,7 +48,8 @@ export interface ContainerInput {
 export type ContainerOptions = ReturnType<typeof containerOptions>;
 
 /** What the engine is asked to create for an instance. Several networks in one call need API 1.44 (see create-container.ts). */
-export function containerOptions({ instance, network, deviceRequests, innerPool, limitsView = [] }: ContainerInput) {
+export function containerOptions(input: ContainerInput) {
+  const { instance, realm, network, deviceRequests, innerPool, limitsView = [] } = input;
   const meta = instance.meta!;
   const spec = instance.spec!;
   const inner = hasInnerEngine(spec);
@@ -58,7 +62,7 @@ export function containerOptions({ instance, network, deviceRequests, innerPool,
     ...(command.length > 0 ? { Cmd: command } : {}),
     ...(spec.entrypoint.length > 0 ? { Entrypoint: spec.entrypoint } : {}),
     Labels: {
-      ...identityLabels({ name: meta.name, uid: meta.uid, kind: KIND_INSTANCE }),
+      ...identityLabels({ name: meta.name, uid: meta.uid, kind: KIND_INSTANCE, realm }),
       ...(limitsView.length > 0 ? { [LABEL_LIMITS_VIEW]: LIMITS_VIEW_LXCFS } : {}),
     },
     StopTimeout: stopTimeoutSeconds(spec.stopTimeout),
@@ -73,7 +77,10 @@ export function containerOptions({ instance, network, deviceRequests, innerPool,
       PortBindings: portBindings(spec),
       DeviceRequests: deviceRequests,
       LogConfig: LOG_CONFIG,
-      Mounts: [...(inner ? [innerEngineData(meta.name, meta.uid)] : []), ...limitsView.map(viewMount)],
+      Mounts: [
+        ...(inner ? [innerEngineData({ name: meta.name, uid: meta.uid, kind: KIND_VOLUME, realm })] : []),
+        ...limitsView.map(viewMount),
+      ],
     },
     NetworkingConfig: {
       EndpointsConfig: {
@@ -115,12 +122,12 @@ export function innerEngineVolume(uid: string): string {
   return `gantry-${uid}-docker`;
 }
 
-function innerEngineData(name: string, uid: string) {
+function innerEngineData(volume: Identity) {
   return {
     Type: "volume",
-    Source: innerEngineVolume(uid),
+    Source: innerEngineVolume(volume.uid),
     Target: INNER_ENGINE_DATA_PATH,
-    VolumeOptions: { Labels: identityLabels({ name, uid, kind: KIND_VOLUME }) },
+    VolumeOptions: { Labels: identityLabels(volume) },
   };
 }
 

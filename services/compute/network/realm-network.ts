@@ -2,8 +2,15 @@ import type { Logger } from "pino";
 import type { Engine } from "../../common/engine/engine.ts";
 import { createNetwork, findNetwork, listNetworks } from "../../common/engine/api/networks.ts";
 import { isSubnetOverlap } from "../../common/engine/errors.ts";
-import { KIND_NETWORK, LABEL_KIND, LABEL_NAME } from "../../common/engine/labels.ts";
-import { networkFromInspect } from "../../common/engine/state.ts";
+import {
+  KIND_NETWORK,
+  LABEL_KIND,
+  LABEL_NAME,
+  LABEL_REALM,
+  ofAnotherRealm,
+  otherRealmOf,
+} from "../../common/engine/labels.ts";
+import { type NetworkState, networkFromInspect } from "../../common/engine/state.ts";
 import { failedPrecondition } from "../../common/errors/errors.ts";
 import {
   contains,
@@ -27,6 +34,8 @@ const TRIES_MAX = 16;
 
 export interface RealmNetworkOptions {
   engine: Engine;
+  /** Id of the realm. */
+  realm: string;
   /** Name on the engine. */
   name: string;
   /** CIDR; empty: a free one is chosen. */
@@ -86,7 +95,7 @@ export class RealmNetwork {
   }
 
   async #ensure(signal?: AbortSignal): Promise<RealmNetworkState> {
-    const { engine, log } = this.#options;
+    const { engine, realm, log } = this.#options;
     const existing = await findNetwork(engine, this.name, { signal });
     const [networks, routes] = await Promise.all([listNetworks(engine, { signal }), hostRoutes()]);
     const used = [...routes, ...networks.flatMap((network) => rangesOf(networkFromInspect(network).subnets))];
@@ -97,7 +106,7 @@ export class RealmNetwork {
       if (tried.length >= TRIES_MAX) break;
       tried.push(formatRange(subnet));
       try {
-        await createNetwork(engine, networkBody(this.name, subnet), { signal });
+        await createNetwork(engine, networkBody(this.name, realm, subnet), { signal });
         log.info({ network: this.name, subnet: formatRange(subnet) }, "realm network created");
         return { subnet, innerPool };
       } catch (error) {
@@ -113,7 +122,16 @@ export class RealmNetwork {
     );
   }
 
-  #subnetOf(network: { subnets: string[] }): Range {
+  #subnetOf(network: NetworkState): Range {
+    const { realm } = this.#options;
+    if (otherRealmOf(network.labels, realm) !== undefined) {
+      const text = `the engine's network ${this.name} is${ofAnotherRealm(network.labels, realm)}`;
+      throw failedPrecondition(
+        "NETWORK_NAME_IN_USE",
+        `${text}: npm start chooses another name when it starts the next time; else name one in GANTRY_NETWORK of this realm's compute service`,
+        { network: this.name },
+      );
+    }
     const subnet = rangesOf(network.subnets)[0];
     if (!subnet) throw failedPrecondition("NETWORK_UNUSABLE", `network ${this.name} has no IPv4 subnet`);
     return subnet;
@@ -134,12 +152,12 @@ export class RealmNetwork {
   }
 }
 
-function networkBody(name: string, subnet: Range) {
+function networkBody(name: string, realm: string, subnet: Range) {
   const half = sizeOf(subnet.prefix) / 2;
   return {
     Name: name,
     Driver: "bridge",
-    Labels: { [LABEL_KIND]: KIND_NETWORK, [LABEL_NAME]: `networks/${name}` },
+    Labels: { [LABEL_KIND]: KIND_NETWORK, [LABEL_NAME]: `networks/${name}`, [LABEL_REALM]: realm },
     IPAM: {
       Driver: "default",
       Config: [

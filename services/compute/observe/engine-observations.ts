@@ -1,5 +1,5 @@
 import { Container, EngineNetwork, EngineVolume, Image } from "../../../proto/gen/gantry/compute/v1/engine.ts";
-import { LABEL_NAME } from "../../common/engine/labels.ts";
+import { LABEL_NAME, otherRealmOf } from "../../common/engine/labels.ts";
 import type { EngineChange } from "../../common/engine/observer/changes.ts";
 import type { EngineObserver } from "../../common/engine/observer/observer.ts";
 import {
@@ -24,14 +24,16 @@ export const KIND_OF = {
 export interface EngineObservationsOptions {
   /** Host id. */
   host: string;
+  /** Id of the realm. */
+  realm: string;
   observer: EngineObserver;
   /** Its origin is `docker/<host>`. */
   set: ObservationSet;
 }
 
 /** Shows what the host's engine has as observations. Begin before the observer runs. Returns the way to stop. */
-export function showEngine({ host, observer, set }: EngineObservationsOptions): () => void {
-  const shown = new Shown(host, set);
+export function showEngine({ host, realm, observer, set }: EngineObservationsOptions): () => void {
+  const shown = new Shown({ host, realm }, set);
   const stops = [
     observer.onChange((changes) => {
       for (const change of changes) shown.apply(change);
@@ -53,7 +55,7 @@ interface Item {
 }
 
 class Shown {
-  readonly #host: string;
+  readonly #place: Place;
   readonly #set: ObservationSet;
   /** By kind and id. */
   readonly #items = new Map<string, Item>();
@@ -61,8 +63,8 @@ class Shown {
   readonly #owners = new Map<string, string>();
   #version = 0;
 
-  constructor(host: string, set: ObservationSet) {
-    this.#host = host;
+  constructor(place: Place, set: ObservationSet) {
+    this.#place = place;
     this.#set = set;
   }
 
@@ -73,7 +75,7 @@ class Shown {
 
   put<K extends EngineKind>(kind: K, object: EngineStates[K]): void {
     const key = `${kind}/${object.id}`;
-    const view = viewOf(kind, object, this.#host);
+    const view = viewOf(kind, object, this.#place);
     const name = this.#nameFor(key, kind, view.id, object.id);
     const known = this.#items.get(key);
     if (known?.name === name && Buffer.from(known.bytes).equals(view.bytes)) return;
@@ -110,26 +112,34 @@ class Shown {
   }
 }
 
+type Place = Pick<EngineObservationsOptions, "host" | "realm">;
+
 interface View extends Pick<Observation, "typeName" | "bytes" | "labels" | "project"> {
   /** Last part of the observation's name. */
   id: string;
 }
 
-function viewOf<K extends EngineKind>(kind: K, object: EngineStates[K], host: string): View {
+function viewOf<K extends EngineKind>(kind: K, object: EngineStates[K], place: Place): View {
   switch (kind) {
     case "container":
-      return containerView(object as ContainerState, host);
+      return containerView(object as ContainerState, place);
     case "image":
-      return imageView(object as ImageState, host);
+      return imageView(object as ImageState, place);
     case "network":
-      return networkView(object as NetworkState, host);
+      return networkView(object as NetworkState, place);
     default:
-      return volumeView(object as VolumeState, host);
+      return volumeView(object as VolumeState, place);
   }
 }
 
-function containerView(object: ContainerState, host: string): View {
-  const owner = object.labels[LABEL_NAME] ?? "";
+/** Name of the resource that a thing belongs to; empty: none of this realm, whose projects have no part in it. */
+function ownerOf(labels: Readonly<Record<string, string>>, { realm }: Place): string {
+  return otherRealmOf(labels, realm) === undefined ? (labels[LABEL_NAME] ?? "") : "";
+}
+
+function containerView(object: ContainerState, place: Place): View {
+  const { host } = place;
+  const owner = ownerOf(object.labels, place);
   const message: Container = {
     name: object.name,
     id: object.id,
@@ -159,19 +169,21 @@ function containerView(object: ContainerState, host: string): View {
   };
 }
 
-function imageView({ id, tags, digests, sizeBytes, createTime }: ImageState, host: string): View {
+function imageView({ id, tags, digests, sizeBytes, createTime }: ImageState, { host }: Place): View {
   const bytes = Image.encode({ id, tags, digests, sizeBytes: BigInt(sizeBytes), createTime, host }).finish();
   return { id, typeName: "gantry.compute.v1.Image", bytes, labels: {}, project: "" };
 }
 
-function networkView({ id, name, driver, subnets, labels }: NetworkState, host: string): View {
+function networkView({ id, name, driver, subnets, labels }: NetworkState, place: Place): View {
+  const { host } = place;
   const bytes = EngineNetwork.encode({ name, id, driver, subnets, labels, host }).finish();
-  const project = projectOf(labels[LABEL_NAME] ?? "");
+  const project = projectOf(ownerOf(labels, place));
   return { id: name, typeName: "gantry.compute.v1.EngineNetwork", bytes, labels, project };
 }
 
-function volumeView({ id, driver, mountpoint, labels }: VolumeState, host: string): View {
+function volumeView({ id, driver, mountpoint, labels }: VolumeState, place: Place): View {
+  const { host } = place;
   const bytes = EngineVolume.encode({ name: id, driver, mountpoint, labels, host }).finish();
-  const project = projectOf(labels[LABEL_NAME] ?? "");
+  const project = projectOf(ownerOf(labels, place));
   return { id, typeName: "gantry.compute.v1.EngineVolume", bytes, labels, project };
 }

@@ -1,3 +1,4 @@
+import type Docker from "dockerode";
 import type { Logger } from "pino";
 import { inspectContainer, removeContainer } from "../../common/engine/api/containers.ts";
 import { findImage } from "../../common/engine/api/images.ts";
@@ -10,6 +11,7 @@ import {
   KIND_VOLUME,
   type Identity,
   LABEL_KIND,
+  otherRealmOf,
 } from "../../common/engine/labels.ts";
 import { Project, ProjectState } from "../../../proto/gen/gantry/compute/v1/project.ts";
 import { INSTANCE, matchName } from "../../common/names/resource-names.ts";
@@ -32,7 +34,7 @@ const REMOVE_TIMEOUT_MS = 30_000;
 /**
  * Things on the engine with Gantry's labels and no record. One whose record was deleted for sure (its tombstone is on this host) is
  * removed. One that nothing is known of is never removed: Redis and record files may have been lost, and with the container the
- * instance is back. What the host's probes left behind goes too.
+ * instance is back. What another realm made is not looked at. What the host's probes left behind goes too.
  */
 export class Strays {
   readonly #options: StraysOptions;
@@ -46,14 +48,16 @@ export class Strays {
   /** True when something was seen for the first time: look again after STRAY_GRACE_MS. */
   async look(): Promise<boolean> {
     const known = new Set(this.#since.keys());
-    const { observer } = this.#options.tools;
+    const { observer, realm } = this.#options.tools;
     const seen = new Set<string>();
     for (const container of observer.all("container")) {
+      if (otherRealmOf(container.labels, realm) !== undefined) continue;
       const identity = identityOf(container.labels);
       if (identity?.kind !== KIND_INSTANCE || !this.#isStray(identity, seen)) continue;
       await this.#settle(container.id, identity);
     }
     for (const volume of observer.all("volume")) {
+      if (otherRealmOf(volume.labels, realm) !== undefined) continue;
       const identity = identityOf(volume.labels);
       if (identity?.kind !== KIND_VOLUME || !this.#isStray(identity, seen)) continue;
       if (this.#options.store.wasDeleted(identity.uid)) await this.#removeVolume(volume.id, identity);
@@ -100,6 +104,13 @@ export class Strays {
     }
   }
 
+  #isInOwnNetwork({ NetworkSettings }: Docker.ContainerInspectInfo): boolean {
+    const { observer, network, realm } = this.#options.tools;
+    if (!(network.name in NetworkSettings.Networks)) return false;
+    const found = [...observer.all("network")].find(({ name }) => name === network.name);
+    return otherRealmOf(found?.labels, realm) === undefined;
+  }
+
   async #adopt(id: string, identity: Identity): Promise<void> {
     const { store, tools, log } = this.#options;
     const parts = matchName(INSTANCE, identity.name);
@@ -108,8 +119,8 @@ export class Strays {
       if (isEngineNotFound(error)) return undefined;
       throw error;
     });
-    // Another realm's: two may share an engine, each with a network of its own.
-    if (!container || !(tools.network.name in container.NetworkSettings.Networks)) return;
+    // One that does not say of which realm it is belongs to the realm that has the network.
+    if (!container || !this.#isInOwnNetwork(container)) return;
     const image = await findImage(tools.engine, container.Image);
     const instance = adoptedInstance({ container, image, host: tools.host, network: tools.network.name });
     const adopted = await store.transact(

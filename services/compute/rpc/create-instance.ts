@@ -1,7 +1,7 @@
 import type { CreateInstanceRequest } from "../../../proto/gen/gantry/compute/v1/compute.ts";
 import { Instance, InstanceSpec, InstanceState } from "../../../proto/gen/gantry/compute/v1/instance.ts";
 import type { Operation } from "../../../proto/gen/google/longrunning/operations.ts";
-import { LABEL_NAME } from "../../common/engine/labels.ts";
+import { LABEL_NAME, otherRealmOf } from "../../common/engine/labels.ts";
 import { alreadyExists, resourceExhausted } from "../../common/errors/errors.ts";
 import { checkId } from "../../common/names/ids.ts";
 import { checkName, PROJECT, projectOf } from "../../common/names/resource-names.ts";
@@ -115,14 +115,15 @@ async function check(compute: ComputeContext, request: CreateInstanceRequest, ca
 
 /**
  * On this host, as it is observed; another host's job looks for itself before it makes anything. A network that Gantry made for a project is
- * there for that project alone.
+ * there for that project alone, and one of another realm for none.
  */
 function checkNetworksExist({ tools }: ComputeContext, spec: InstanceSpec, project: string, found: Violations): void {
   if (isElsewhere(spec, tools.host)) return;
   const known = new Set<string>();
   for (const { name, labels } of tools.observer.all("network")) {
     const owner = projectOf(labels[LABEL_NAME] ?? "");
-    if (owner === "" || owner === project) known.add(name);
+    const ownRealm = otherRealmOf(labels, tools.realm) === undefined;
+    if (ownRealm && (owner === "" || owner === project)) known.add(name);
   }
   for (const [i, name] of spec.networks.entries()) {
     found.check(known.has(name), `instance.spec.networks[${i}]`, `there is no network "${name}"`);

@@ -5,8 +5,8 @@ import { removeVolume } from "../../common/engine/api/volumes.ts";
 import { compareVersions } from "../../common/engine/api-version.ts";
 import { EngineError } from "../../common/engine/errors.ts";
 import { LABEL_UID } from "../../common/engine/labels.ts";
+import { containerNameInUse } from "../../common/engine/name-in-use.ts";
 import type { Step } from "../../common/jobs/api.ts";
-import { failedPrecondition } from "../../common/errors/errors.ts";
 import { type ContainerOptions, containerOptions, innerEngineVolume } from "../instances/container-options.ts";
 import { hasInnerEngine } from "../instances/defaults.ts";
 import type { InstanceContext } from "../jobs/context.ts";
@@ -35,6 +35,7 @@ export const createContainerStep: Step<InstanceContext> = {
     const { innerPool } = await ctx.tools.network.ensure(ctx.signal);
     const options = containerOptions({
       instance: ctx.instance,
+      realm: ctx.tools.realm,
       network: ctx.tools.network.name,
       deviceRequests: ctx.tools.deviceRequests(ctx.instance.reservation?.gpus ?? []),
       innerPool,
@@ -72,11 +73,8 @@ async function createOrFind(ctx: InstanceContext, options: ContainerOptions): Pr
 async function adopt(ctx: InstanceContext): Promise<string> {
   const found = await findContainer(ctx.tools.engine, ctx.containerName, { signal: ctx.signal });
   if (found?.Config.Labels[LABEL_UID] === ctx.uid) return found.Id;
-  throw failedPrecondition(
-    "CONTAINER_NAME_IN_USE",
-    `the engine of ${ctx.tools.host} has another container named ${ctx.containerName}`,
-    { container: ctx.containerName },
-  );
+  const { host, realm } = ctx.tools;
+  throw containerNameInUse({ host, realm, container: ctx.containerName, found });
 }
 
 async function connectOnce(ctx: InstanceContext, network: string, container: string): Promise<void> {

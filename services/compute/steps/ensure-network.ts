@@ -1,4 +1,5 @@
 import { findNetwork } from "../../common/engine/api/networks.ts";
+import { otherRealmOf } from "../../common/engine/labels.ts";
 import type { Step } from "../../common/jobs/api.ts";
 import { failedPrecondition } from "../../common/errors/errors.ts";
 import type { InstanceContext } from "../jobs/context.ts";
@@ -13,7 +14,8 @@ export const ensureNetwork: Step<InstanceContext> = {
   async do(ctx) {
     await ctx.tools.network.ensure(ctx.signal);
     for (const name of ctx.instance.spec?.networks ?? []) {
-      if (await findNetwork(ctx.tools.engine, name, { signal: ctx.signal })) continue;
+      const network = await findNetwork(ctx.tools.engine, name, { signal: ctx.signal });
+      if (network && otherRealmOf(network.Labels, ctx.tools.realm) === undefined) continue;
       throw failedPrecondition("NETWORK_NOT_FOUND", `${ctx.tools.host} has no network ${name}`, { network: name });
     }
   },

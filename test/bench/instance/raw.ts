@@ -33,7 +33,7 @@ export async function createRaw(
   const uid = randomUUID();
   const instance = Instance.fromPartial({ meta: { name: `bench/${uid}`, uid } });
   instance.spec = options.spec;
-  const body = containerOptions({ instance, deviceRequests: [], ...options });
+  const body = containerOptions({ instance, realm: "", deviceRequests: [], ...options });
   // The realm under test must not take it for one of its own.
   const { Id: id } = await createContainer(engine, `bench-${uid}`, { ...body, Labels: {} } as never);
   const { tls } = options;

@@ -1,3 +1,4 @@
+import { ofAnotherRealm } from "../../../common/engine/labels.ts";
 import { failedPrecondition } from "../../../common/errors/errors.ts";
 import { type HostPort, portsClash } from "../../clusters/check-ports.ts";
 import { checkRoom } from "../../clusters/check-room.ts";
@@ -6,11 +7,15 @@ import type { PlannedNode } from "../../clusters/plan-nodes.ts";
 import type { HostTools } from "../../host-tools.ts";
 
 /** Names of containers and ports of this host, as its engine is observed. FAILED_PRECONDITION with what is taken. */
-export function checkFree({ observer, host }: HostTools, names: readonly string[], ports: readonly HostPort[]): void {
+export function checkFree(
+  { observer, host, realm }: HostTools,
+  names: readonly string[],
+  ports: readonly HostPort[],
+): void {
   const wanted = new Set(names);
   for (const container of observer.all("container")) {
     if (wanted.has(container.name)) {
-      const text = `the engine of host ${host} has a container ${container.name} already`;
+      const text = `the engine of host ${host} has a container ${container.name}${ofAnotherRealm(container.labels, realm)} already`;
       throw failedPrecondition("NAME_TAKEN", text, { host, container: container.name });
     }
     const clash = ports.find((port) => port.hostPort !== 0 && container.ports.some((each) => portsClash(each, port)));

@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import { HostUsage } from "../../../../proto/gen/gantry/compute/v1/host.ts";
 import { InstanceUsage } from "../../../../proto/gen/gantry/compute/v1/instance.ts";
-import { identityOf, KIND_INSTANCE } from "../../../common/engine/labels.ts";
+import { identityOf, KIND_INSTANCE, otherRealmOf } from "../../../common/engine/labels.ts";
 import type { EngineObserver } from "../../../common/engine/observer/observer.ts";
 import { projectOf } from "../../../common/names/resource-names.ts";
 import { observationName, type ObservationSet } from "../../../common/watch/observations.ts";
@@ -23,6 +23,8 @@ const CONCURRENCY = 8;
 export interface UsageSamplerOptions {
   /** Host id. */
   host: string;
+  /** Id of the realm: usage is sampled of its instances alone. */
+  realm: string;
   observer: EngineObserver;
   meter: ContainerMeter;
   /** Its origin is `docker/<host>`. */
@@ -116,9 +118,10 @@ export class UsageSampler {
   }
 
   async #sampleInstances(): Promise<void> {
-    const { observer, meter } = this.#options;
+    const { realm, observer, meter } = this.#options;
     const running = observer.all("container").flatMap((container) => {
       const identity = identityOf(container.labels);
+      if (otherRealmOf(container.labels, realm) !== undefined) return [];
       if (identity?.kind !== KIND_INSTANCE || container.state !== "running" || container.pid === 0) return [];
       const metered: Metered = { id: container.id, pid: container.pid, memoryLimitBytes: container.memoryLimitBytes };
       return [{ metered, name: identity.name, labels: container.labels, container: container.name }];

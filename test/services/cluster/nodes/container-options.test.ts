@@ -21,7 +21,7 @@ function options(spec: Partial<Record<keyof NodeSpec, unknown>>, of = cluster())
     spec: { role: NodeRole.NODE_ROLE_WORKER, ...spec },
     reservation: { ipv4: "10.208.0.3", podCidr: "10.244.1.0/24", kubernetesName: "dev-worker" },
   } as never);
-  return nodeContainerOptions({ cluster: of, node, network: "gantry-dev" });
+  return nodeContainerOptions({ realm: "0123456789ab", cluster: of, node, network: "gantry-dev" });
 }
 
 test("a node is what kind makes it", () => {
@@ -35,6 +35,7 @@ test("a node is what kind makes it", () => {
   assert.equal(labels["io.x-k8s.kind.role"], "worker");
   assert.equal(labels["gantry.dev/name"], `${NAME}/nodes/dev-worker`);
   assert.equal(labels["gantry.dev/uid"], "n-uid");
+  assert.equal(labels["gantry.dev/realm"], "0123456789ab");
   assert.equal(host.Privileged, true);
   assert.deepEqual(host.SecurityOpt, ["seccomp=unconfined", "apparmor=unconfined"]);
   assert.equal(host.CgroupnsMode, "private");

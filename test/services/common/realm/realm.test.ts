@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { createRealm, issueCertificate } from "../../../../services/common/realm/realm.ts";
+import { realmIdOf } from "../../../../services/common/realm/realm-id.ts";
 import { renewDue } from "../../../../services/common/realm/renew.ts";
 import { loadTls } from "../../../../services/common/realm/tls.ts";
 
@@ -26,6 +27,10 @@ test("a realm is made once, its keys are for the owner alone", async (t) => {
   const ca = new X509Certificate(await readFile(realm.caPath));
   assert.ok(ca.ca);
   assert.ok(ca.verify(ca.publicKey));
+  const id = realmIdOf(await readFile(realm.caPath));
+  assert.equal(ca.subject, `CN=Gantry realm ${id}`);
+  assert.equal(realmIdOf(await readFile(realm.caPath, "utf8")), id);
+  assert.notEqual(realmIdOf(await readFile((await createRealm(await folder(t))).caPath)), id);
 });
 
 test("a certificate names process and host, for client and server", async (t) => {

@@ -10,7 +10,8 @@ function optionsFor(spec: Record<string, unknown>, limitsView: ViewMount[] = [])
     reservation: { ipv4: "10.200.0.7" },
   });
   instance.spec = withDefaults(InstanceSpec.fromPartial(spec), { id: "web", defaultImage: "docker:dind" });
-  return containerOptions({ instance, network: "gantry", deviceRequests: [], innerPool: "10.204.0.0/16", limitsView });
+  const host = { network: "gantry", deviceRequests: [], innerPool: "10.204.0.0/16", limitsView };
+  return containerOptions({ instance, realm: "0123456789ab", ...host });
 }
 
 test("a plain container: identity, limits and address, and no privilege", () => {
@@ -36,6 +37,7 @@ test("a plain container: identity, limits and address, and no privilege", () => 
     Labels: {
       "gantry.dev/name": "projects/default/instances/web",
       "gantry.dev/uid": "0f3a",
+      "gantry.dev/realm": "0123456789ab",
       "gantry.dev/kind": "instance",
     },
     StopTimeout: 2,

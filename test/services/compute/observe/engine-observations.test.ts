@@ -24,6 +24,7 @@ import { sharedEngine } from "../../../support/engine.ts";
 import { removeAll, testName, TEST_LABELS, until } from "../../common/engine/support.ts";
 
 const HOST = "rack1-07";
+const REALM = "0123456789ab";
 const ORIGIN = `docker/${HOST}`;
 const log = pino({ level: "silent" });
 
@@ -52,7 +53,7 @@ describe("what the engine has, as observations", () => {
       },
       onOrigin: () => undefined,
     });
-    showEngine({ host: HOST, observer, set });
+    showEngine({ host: HOST, realm: REALM, observer, set });
     running = observer.run(stop.signal);
     await observer.live(AbortSignal.timeout(30_000));
   });
@@ -91,6 +92,17 @@ describe("what the engine has, as observations", () => {
     await until(() => container(name) === undefined, { what: "its removal", timeoutMs: 10_000 });
   });
 
+  test("what another realm made belongs to no project here", async () => {
+    const name = testName();
+    const owner = { name: "projects/acme/instances/web", uid: "u3", kind: KIND_INSTANCE };
+    const labels = { ...TEST_LABELS, ...identityLabels({ ...owner, realm: "ba9876543210" }) };
+    const { Id } = await createContainer(engine, name, { Image: BUSYBOX, Labels: labels });
+    await until(() => container(name) !== undefined, { what: "the container", timeoutMs: 10_000 });
+    assert.equal(shown.get(`${ORIGIN}/Container/${name}`)!.project, "");
+    assert.equal(container(name)!.owner, "");
+    await removeContainer(engine, Id);
+  });
+
   test("a rename passes the name on", async () => {
     const [first, second] = [testName(), testName()];
     const { Id } = await createContainer(engine, first, { Image: BUSYBOX, Labels: TEST_LABELS });
@@ -126,7 +138,7 @@ describe("what the engine has, as observations", () => {
   test("usage is sampled while somebody asks for it, and not a moment longer", async () => {
     const name = testName();
     const owner = "projects/acme/instances/busy";
-    const labels = { ...TEST_LABELS, ...identityLabels({ name: owner, uid: "u2", kind: KIND_INSTANCE }) };
+    const labels = { ...TEST_LABELS, ...identityLabels({ name: owner, uid: "u2", kind: KIND_INSTANCE, realm: REALM }) };
     const { Id } = await createContainer(engine, name, {
       Image: BUSYBOX,
       Cmd: ["sh", "-c", "while :; do :; done"],
@@ -138,6 +150,7 @@ describe("what the engine has, as observations", () => {
     const meter = new ContainerMeter(engine);
     const sampler = new UsageSampler({
       host: HOST,
+      realm: REALM,
       observer,
       meter,
       set,
