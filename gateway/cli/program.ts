@@ -41,6 +41,7 @@ const modules: [words: string[], load: () => Promise<CommandModule>][] = [
   [["delete", "del"], () => import("./commands/delete.ts")],
   [["start", "stop", "restart", "pause", "resume"], () => import("./commands/lifecycle.ts")],
   [["resize"], () => import("./commands/resize.ts")],
+  [["update"], () => import("./commands/update-node.ts")],
   [["scale"], () => import("./commands/scale.ts")],
   [["load"], () => import("./commands/load.ts")],
   [["upgrade", "snapshot", "restore", "adopt", "fork"], () => import("./commands/cluster-changes.ts")],

@@ -5,6 +5,8 @@ import type { Range } from "../common/network/cidr.ts";
 import type { ApiAddresses } from "./api-address/api-addresses.ts";
 import type { ClusterCatalog } from "./clusters/catalog.ts";
 import type { NodeImages } from "./clusters/node-images.ts";
+import type { NodeFolders } from "./node-mounts/node-folders.ts";
+import type { NodePorts } from "./node-ports/node-ports.ts";
 import type { KubernetesClients } from "./kubernetes/clients.ts";
 import type { KubernetesObserver } from "./kubernetes/observations/kubernetes-observer.ts";
 
@@ -25,6 +27,10 @@ export interface HostTools {
   readonly observed: KubernetesObserver;
   /** API addresses of clusters with several control planes. */
   readonly apiAddresses: ApiAddresses;
+  /** Ports of the host that lead to nodes. */
+  readonly nodePorts: NodePorts;
+  /** Folders of the host for what nodes get mounted. */
+  readonly nodeFolders: NodeFolders;
   readonly images: NodeImages;
   /** For calls that keep the host's processors busy. */
   readonly slots: EngineSlots;

@@ -31,6 +31,9 @@ import { KubernetesClients } from "./kubernetes/clients.ts";
 import { KubernetesObserver } from "./kubernetes/observations/kubernetes-observer.ts";
 import { ClusterObserver } from "./observe/cluster-observer.ts";
 import { Reconciler } from "./reconcile/reconciler.ts";
+import { NodeFolders } from "./node-mounts/node-folders.ts";
+import { MountKeeper } from "./node-mounts/mount-keeper.ts";
+import { NodePorts } from "./node-ports/node-ports.ts";
 import { clusterHandlers } from "./rpc/index.ts";
 
 /** The cluster service of one host: its API, its queue's worker, its engine's observer. */
@@ -87,6 +90,8 @@ export async function createClusterService(main: MainContext<ClusterConfig>): Pr
     log,
   });
   const apiAddresses = new ApiAddresses({ host, catalog, observer, isActive, log });
+  const nodePorts = new NodePorts({ host, catalog, observer, isActive, log });
+  const nodeFolders = new NodeFolders(dataDir);
   const common = {
     host,
     realm,
@@ -100,7 +105,7 @@ export async function createClusterService(main: MainContext<ClusterConfig>): Pr
     subnets,
     now,
   };
-  const tools: HostTools = { ...common, kubernetes, observed, apiAddresses };
+  const tools: HostTools = { ...common, kubernetes, observed, apiAddresses, nodePorts, nodeFolders };
   const limits = { concurrency: config.jobConcurrency, queueWaitingMax: config.jobQueueMax };
   const operations = new OperationQueue({
     store,
@@ -134,7 +139,18 @@ export async function createClusterService(main: MainContext<ClusterConfig>): Pr
     admission: new Mutex({ waitingMax: config.admissionsWaitingMax, limitName: "GANTRY_ADMISSIONS_WAITING_MAX" }),
     signal,
   };
-  const clusters = new ClusterObserver({ host, store, observer, observed, catalog, isActive, log, signal });
+  const clusters = new ClusterObserver({
+    host,
+    store,
+    observer,
+    observed,
+    nodePorts,
+    catalog,
+    isActive,
+    log,
+    signal,
+  });
+  const mountKeeper = new MountKeeper({ tools, isActive, log, signal });
   const reconciler = new Reconciler({ tools, store, operations, isActive, log });
   // Before anything is served: watchers must not find a cluster's origin missing.
   observed.start();
@@ -156,6 +172,8 @@ export async function createClusterService(main: MainContext<ClusterConfig>): Pr
   server.setHealth("SERVING");
   clusters.start();
   apiAddresses.start();
+  nodePorts.start();
+  mountKeeper.run(signal);
   reconciler.run(signal);
   return {
     ready: { address: server.address },
@@ -171,6 +189,8 @@ export async function createClusterService(main: MainContext<ClusterConfig>): Pr
         observing,
         observed.close(),
         apiAddresses.close(),
+        nodePorts.close(),
+        mountKeeper.idle(),
       ]);
       kubernetes.close();
       projects.close();

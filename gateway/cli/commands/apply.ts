@@ -10,6 +10,7 @@ import type { ResourceKind } from "../resources/kind.ts";
 import { isKindConfig, type KindConfig, readNamedKindConfig } from "../kind-config/kind-config.ts";
 import { applyCluster, applyKindConfig } from "./apply-cluster.ts";
 import { applyInstance } from "./apply-instance.ts";
+import { applyNode } from "./update-node.ts";
 import { applyMirror, applyProject } from "./apply-simple.ts";
 import { readText } from "./instance-options.ts";
 
@@ -34,19 +35,20 @@ interface Read {
 const appliers: Record<string, (cli: Cli, wanted: Wanted, options: ApplyOptions) => Promise<void>> = {
   instance: applyInstance,
   cluster: applyCluster,
+  node: applyNode,
   project: applyProject,
   mirror: applyMirror,
 };
 // A project before what lives in it.
-const order = ["project", "instance", "cluster", "mirror"];
+const order = ["project", "instance", "cluster", "node", "mirror"];
 
 export function register(program: Command, cli: Cli): void {
   program
     .command("apply")
     .summary("bring resources in line with files")
     .description(
-      "Creates what is not there and changes what differs. A file has documents of kind (instance, cluster, project,\n" +
-        "mirror), meta.name and spec, in YAML or JSON, as gantry get -o yaml shows them, or a configuration of kind:\n" +
+      "Creates what is not there and changes what differs. A file has documents of kind (instance, cluster, node,\n" +
+        "project, mirror), meta.name and spec, in YAML or JSON, as gantry get -o yaml shows them, or a configuration of kind:\n" +
         "  kind: instance\n  meta: { name: web, labels: { tier: front } }\n  spec: { image: nginx, memoryBytes: '268435456' }",
     )
     .requiredOption(

@@ -118,6 +118,9 @@ async function operandsOf(
     return command === "restore" ? names(cli, "clustersnapshot", project) : [];
   }
   switch (command) {
+    case "update":
+      if (typed.includes("/")) return slashed(cli, typed, project);
+      return before.length === 0 ? ["node"] : names(cli, "node", project);
     case "kubeconfig":
       return names(cli, "cluster", project);
     case "get":

@@ -87,7 +87,7 @@ const advice: Record<string, string> = {
 };
 
 function violationLine({ field, description }: FieldViolation): string {
-  const path = field.replace(/^(instance|cluster|project|mirror|host)\.(?=spec|meta)/, "").replace(/\[.*$/, "");
+  const path = field.replace(/^(instance|cluster|node|project|mirror|host)\.(?=spec|meta)/, "").replace(/\[.*$/, "");
   // `spec.ports[0].port` belongs to `--publish` as `spec.ports` does.
   const option = options[path] ?? options[path.split(".").slice(0, 2).join(".")];
   return `${field}${option === undefined ? "" : ` (${option})`}: ${description}${advice[description] ?? ""}`;

@@ -5,6 +5,7 @@ import { KIND_CLUSTER_NETWORK, LABEL_KIND, LABEL_UID } from "../../common/engine
 import type { EngineObserver } from "../../common/engine/observer/observer.ts";
 import type { ClusterCatalog } from "../clusters/catalog.ts";
 import { clusterOfNode } from "../clusters/names.ts";
+import { bridgeOf } from "../network/engine-network.ts";
 import { ApiAddressKernel } from "./kernel.ts";
 import { type Spread, Spreader } from "./spreader.ts";
 
@@ -131,9 +132,4 @@ export function spreadOf(
     servers,
     runs: spec?.power !== PowerState.POWER_STATE_STOPPED && spec?.power !== PowerState.POWER_STATE_PAUSED,
   };
-}
-
-/** The engine names bridges so, where nobody has stated another name. */
-function bridgeOf(networkId: string): string {
-  return `br-${networkId.slice(0, 12)}`;
 }

@@ -1,9 +1,8 @@
 import { networkInterfaces } from "node:os";
-import { unavailable } from "../../common/errors/errors.ts";
-import { run } from "../../common/process/run.ts";
+import { applyRules, kernelCommand, readTable } from "../network/kernel-command.ts";
 import { removal, ruleSet, type SpreadAddress, tableOf } from "./rules.ts";
 
-const TIMEOUT_MS = 10_000;
+const TASK = { what: "the kernel's part of the API address", reason: "API_ADDRESS_UNAVAILABLE" };
 
 /** What is done in the host's kernel for a cluster's API address: all that knows of tables and links is here. */
 export class ApiAddressKernel {
@@ -16,20 +15,18 @@ export class ApiAddressKernel {
 
   /** Puts the rules in place in one go, and gives what the kernel makes of them. */
   async put(spread: SpreadAddress, signal: AbortSignal): Promise<string> {
-    await command("nft", ["-f", "-"], signal, ruleSet(spread));
+    await applyRules(TASK, ruleSet(spread), signal);
     return (await this.read(spread.address, signal)) ?? "";
   }
 
   /** The rules as they are; undefined where there are none. */
-  async read(address: string, signal: AbortSignal): Promise<string | undefined> {
-    const tables = await command("nft", ["list", "tables", "ip"], signal);
-    if (!tables.split("\n").includes(`table ip ${tableOf(address)}`)) return undefined;
-    return command("nft", ["--stateless", "list", "table", "ip", tableOf(address)], signal);
+  read(address: string, signal: AbortSignal): Promise<string | undefined> {
+    return readTable(TASK, tableOf(address), signal);
   }
 
   /** Rules and address. What is gone already is no fault. */
   async remove(address: string, signal: AbortSignal): Promise<void> {
-    await command("nft", ["-f", "-"], signal, removal(address));
+    await applyRules(TASK, removal(address), signal);
     for (const link of await this.#holders(address, signal)) {
       await command("ip", ["address", "delete", `${address}/32`, "dev", link], signal);
     }
@@ -44,13 +41,6 @@ export class ApiAddressKernel {
   }
 }
 
-async function command(file: string, args: readonly string[], signal: AbortSignal, input?: string): Promise<string> {
-  try {
-    const options = { timeoutMs: TIMEOUT_MS, signal, ...(input === undefined ? {} : { input }) };
-    return (await run(file, args, options)).stdout;
-  } catch (error) {
-    signal.throwIfAborted();
-    const text = `the kernel's part of the API address was not done: ${[file, ...args].join(" ")}: ${(error as Error).message}`;
-    throw unavailable("API_ADDRESS_UNAVAILABLE", text, error);
-  }
+function command(file: string, args: readonly string[], signal: AbortSignal): Promise<string> {
+  return kernelCommand(TASK, { file, args, signal });
 }

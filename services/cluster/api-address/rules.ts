@@ -1,3 +1,4 @@
+import { tableRemoval } from "../network/kernel-command.ts";
 import { API_PORT } from "../pki/paths.ts";
 
 /** An address that stands for the API servers of a cluster with several control planes. */
@@ -63,8 +64,6 @@ ${dead.map((server) => `    ip daddr ${server} ${ours} meta l4proto tcp reject w
 `;
 }
 
-/** Also where there is no such table: deleting alone needs it to be there. */
 export function removal(address: string): string {
-  const table = tableOf(address);
-  return `table ip ${table}\ndelete table ip ${table}\n`;
+  return tableRemoval(tableOf(address));
 }

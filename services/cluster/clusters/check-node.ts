@@ -21,7 +21,19 @@ export interface NodeRules {
 const EFFECTS: readonly string[] = ["NoSchedule", "PreferNoSchedule", "NoExecute"];
 const DEVICE = /^[a-zA-Z]([-\w.]*[a-zA-Z0-9])?\/[a-zA-Z]([-\w]*[a-zA-Z0-9])?=[a-zA-Z0-9]([-\w.:]*[a-zA-Z0-9])?$/;
 /** Where a node has something of its own that it cannot be without. */
-const OWN_PATHS: ReadonlySet<string> = new Set(["/", "/var", "/tmp", "/run", "/lib/modules", "/proc", "/sys", "/dev"]);
+const OWN_PATHS: ReadonlySet<string> = new Set([
+  "/",
+  "/var",
+  "/tmp",
+  "/run",
+  "/lib/modules",
+  "/proc",
+  "/sys",
+  "/dev",
+  "/kind",
+  "/run/gantry",
+]);
+const OWN_FOLDERS: readonly string[] = ["/kind/", "/run/gantry/"];
 const KEY_SHOWN_LENGTH_MAX = 80;
 
 /** With defaults filled in. `rules` undefined: it is for another host, which is not known here. */
@@ -84,7 +96,7 @@ function checkMounts(found: Violations, mounts: readonly NodeMount[], path: stri
     const at = `${path}[${i}]`;
     checkPath(found, `${at}.host_path`, hostPath);
     if (checkPath(found, `${at}.container_path`, containerPath)) {
-      const own = OWN_PATHS.has(containerPath) || containerPath === "/kind" || containerPath.startsWith("/kind/");
+      const own = OWN_PATHS.has(containerPath) || OWN_FOLDERS.some((folder) => containerPath.startsWith(folder));
       found.check(!own, `${at}.container_path`, `${containerPath} is the node's own`);
       const first = mounts.findIndex((other) => other.containerPath === containerPath);
       found.check(first === i, `${at}.container_path`, `${containerPath} is mounted a second time`);

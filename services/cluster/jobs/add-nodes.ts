@@ -5,6 +5,7 @@ import { createAddedNodes } from "../steps/create-added-nodes.ts";
 import { joinAddedNodes } from "../steps/join-added-nodes.ts";
 import { joinControlPlanes } from "../steps/join-control-planes.ts";
 import { observe } from "../steps/observe.ts";
+import { openPorts } from "../steps/open-ports.ts";
 import { pullImages } from "../steps/pull-images.ts";
 import { reserve } from "../steps/reserve.ts";
 import { startNodes } from "../steps/start-nodes.ts";
@@ -23,6 +24,7 @@ export function addNodesJob(tools: HostTools): Job<ClusterContext> {
       createAddedNodes,
       joinAddedNodes,
       startNodes,
+      openPorts,
       joinControlPlanes,
       waitControlPlanes,
       waitReady,

@@ -64,7 +64,7 @@ export async function writeStatus(ctx: ClusterContext, tx: Transaction, cluster:
     const node = await tx.get(nodeKind, meta!.name);
     if (node?.meta?.uid === meta!.uid) nodes.push(node);
   }
-  settle(cluster, nodes, sight, tx.now);
+  settle(cluster, nodes, sight, { nodePorts: ctx.tools.nodePorts, now: tx.now });
   for (const node of nodes) tx.put(nodeKind, node);
 }
 

@@ -7,6 +7,7 @@ import { createNetworkStep } from "../steps/create-network.ts";
 import { createNodes } from "../steps/create-nodes.ts";
 import { joinNodes } from "../steps/join-nodes.ts";
 import { openApiAddress } from "../steps/open-api-address.ts";
+import { openPorts } from "../steps/open-ports.ts";
 import { observe } from "../steps/observe.ts";
 import { pullImages } from "../steps/pull-images.ts";
 import { reserve } from "../steps/reserve.ts";
@@ -26,6 +27,7 @@ export function createClusterJob(tools: HostTools): Job<ClusterContext> {
       openApiAddress,
       createNodes,
       startNodes,
+      openPorts,
       beginControlPlane,
       joinNodes,
       waitControlPlanes,

@@ -3,6 +3,7 @@ import type { Job } from "../../common/jobs/api.ts";
 import type { HostTools } from "../host-tools.ts";
 import { clusterKind, nodeKind } from "../kinds.ts";
 import { removeApiAddressStep } from "../steps/open-api-address.ts";
+import { closePorts } from "../steps/open-ports.ts";
 import { clearCapture } from "../steps/capture-source.ts";
 import { removeNetworkStep, removeNodes } from "../steps/remove-nodes.ts";
 import { writeFailure, writeStatus } from "./cluster-job.ts";
@@ -11,7 +12,7 @@ import { type ClusterContext, clusterContext, ownCluster } from "./context.ts";
 export function deleteClusterJob(tools: HostTools): Job<ClusterContext> {
   return {
     name: "delete-cluster",
-    steps: [removeNodes, removeApiAddressStep, removeNetworkStep, clearCapture],
+    steps: [removeNodes, removeApiAddressStep, closePorts, removeNetworkStep, clearCapture],
     context: (base) => clusterContext(base, tools),
     async succeed(ctx, tx) {
       if (await ownCluster(ctx, tx)) {

@@ -7,6 +7,7 @@ import { createNetworkStep } from "../steps/create-network.ts";
 import { joinFork, joinForkedControlPlanes } from "../steps/join-fork.ts";
 import { observe } from "../steps/observe.ts";
 import { openApiAddress } from "../steps/open-api-address.ts";
+import { openPorts } from "../steps/open-ports.ts";
 import { reserve } from "../steps/reserve.ts";
 import { startNodes } from "../steps/start-nodes.ts";
 import { waitControlPlanes } from "../steps/wait-control-planes.ts";
@@ -26,6 +27,7 @@ export function forkClusterJob(tools: HostTools): Job<ClusterContext> {
       openApiAddress,
       createForkedNodes,
       startNodes,
+      openPorts,
       beginFork,
       joinFork,
       joinForkedControlPlanes,

@@ -5,6 +5,7 @@ import { forgetLostNodes } from "../steps/forget-lost-nodes.ts";
 import { joinAddedNodes } from "../steps/join-added-nodes.ts";
 import { joinControlPlanes } from "../steps/join-control-planes.ts";
 import { observe } from "../steps/observe.ts";
+import { openPorts } from "../steps/open-ports.ts";
 import { pullImages } from "../steps/pull-images.ts";
 import { startNodes } from "../steps/start-nodes.ts";
 import { waitControlPlanes } from "../steps/wait-control-planes.ts";
@@ -22,6 +23,7 @@ export function replaceNodesJob(tools: HostTools): Job<ClusterContext> {
       createAddedNodes,
       joinAddedNodes,
       startNodes,
+      openPorts,
       joinControlPlanes,
       waitControlPlanes,
       waitReady,

@@ -2,6 +2,7 @@ import type { Job } from "../../common/jobs/api.ts";
 import type { HostTools } from "../host-tools.ts";
 import { checkSnapshot } from "../steps/check-snapshot.ts";
 import { observe } from "../steps/observe.ts";
+import { openPorts } from "../steps/open-ports.ts";
 import { restoreNodes } from "../steps/restore-nodes.ts";
 import { returnControlPlane } from "../steps/return-control-plane.ts";
 import { startNodes } from "../steps/start-nodes.ts";
@@ -14,7 +15,7 @@ import type { ClusterContext } from "./context.ts";
 export function restoreClusterJob(tools: HostTools): Job<ClusterContext> {
   return clusterJob({
     name: "restore-cluster",
-    steps: [checkSnapshot, stopNodes, restoreNodes, startNodes, returnControlPlane, waitReady, observe],
+    steps: [checkSnapshot, stopNodes, restoreNodes, startNodes, openPorts, returnControlPlane, waitReady, observe],
     tools,
   });
 }

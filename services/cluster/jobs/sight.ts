@@ -8,6 +8,7 @@ import { controlPlanesOf } from "../clusters/control-planes.ts";
 import { containerNameOfNode } from "../clusters/names.ts";
 import type { ApiState } from "../kubernetes/observations/cluster-observations.ts";
 import { type NodeView, nodeView } from "../kubernetes/observations/node-view.ts";
+import type { NodePorts } from "../node-ports/node-ports.ts";
 import { observedNodeStatus } from "../observe/node-status.ts";
 import { settledClusterStatus } from "../observe/cluster-status.ts";
 import type { ClusterContext } from "./context.ts";
@@ -60,11 +61,17 @@ async function lookAtApi(ctx: ClusterContext): Promise<ApiSight> {
 }
 
 /** Brings the status of the records in line with what was seen. */
-export function settle(cluster: Cluster, nodes: readonly Node[], { containers, api, views }: Sight, now: Date): void {
+export function settle(
+  cluster: Cluster,
+  nodes: readonly Node[],
+  { containers, api, views }: Sight,
+  { nodePorts, now }: { nodePorts: NodePorts; now: Date },
+): void {
   for (const node of nodes) {
     const container = containers.get(node.meta!.uid);
     const view = views.get(node.reservation?.kubernetesName ?? "");
-    node.status = observedNodeStatus(node, { container, view, api, busy: false }, now);
+    const ports = nodePorts.of(node.meta!.name);
+    node.status = observedNodeStatus(node, { container, ports, view, api, busy: false }, now);
   }
   cluster.status = settledClusterStatus(cluster, nodes, api, now);
 }

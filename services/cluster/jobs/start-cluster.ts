@@ -1,7 +1,9 @@
 import type { Job, JobContext } from "../../common/jobs/api.ts";
 import type { HostTools } from "../host-tools.ts";
 import { findNodeContainers } from "../nodes/find-nodes.ts";
+import { giveMounts } from "../steps/give-mounts.ts";
 import { observe } from "../steps/observe.ts";
+import { checkPorts, openPorts } from "../steps/open-ports.ts";
 import { repinNodes } from "../steps/repin-nodes.ts";
 import { returnControlPlane } from "../steps/return-control-plane.ts";
 import { startNodes } from "../steps/start-nodes.ts";
@@ -11,7 +13,7 @@ import { type ClusterContext, clusterContext } from "./context.ts";
 
 /** Also starts those nodes alone that do not run, or are not at their addresses. */
 export function startClusterJob(tools: HostTools): Job<ClusterContext> {
-  const steps = [repinNodes, startNodes, returnControlPlane, waitReady, observe];
+  const steps = [checkPorts, giveMounts, repinNodes, startNodes, openPorts, returnControlPlane, waitReady, observe];
   return {
     ...clusterJob({ name: "start-cluster", steps, tools }),
     context: async (base: JobContext) => withNodesThere(await clusterContext(base, tools)),

@@ -41,3 +41,8 @@ export function engineNetworkBody({ name, cluster, realm, subnet, api }: EngineN
     },
   };
 }
+
+/** The engine names bridges so, where nobody has stated another name. */
+export function bridgeOf(networkId: string): string {
+  return `br-${networkId.slice(0, 12)}`;
+}

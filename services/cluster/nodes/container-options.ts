@@ -1,7 +1,10 @@
 import type { Cluster } from "../../../proto/gen/gantry/cluster/v1/cluster.ts";
 import { MountPropagation, type Node, type NodeMount, NodeRole } from "../../../proto/gen/gantry/cluster/v1/node.ts";
 import { type Identity, identityLabels, KIND_NODE, KIND_VOLUME } from "../../common/engine/labels.ts";
+import { containerMounts } from "../clusters/given-mounts.ts";
+import { FOLDER_IN_NODE } from "../node-mounts/node-script.ts";
 import { engineNameOfCluster } from "../clusters/names.ts";
+import { enginePorts } from "../clusters/published-ports.ts";
 import { ADMIN_CONF_PATH, API_PORT } from "../pki/paths.ts";
 
 /** kind's own labels: by them its tools find a cluster's nodes. On nothing but nodes (and the load balancer's stub): kind removes all that has them. */
@@ -34,18 +37,21 @@ export interface NodeContainerInput {
   network: string;
   /** Nothing of the image's is put into its `/var`: all of it comes from elsewhere. */
   emptyVar?: boolean;
+  /** Of the host, for what is mounted in it later to be seen in the node; undefined: nothing is. */
+  folder?: string | undefined;
 }
 
 /** Body of POST /containers/create, as far as it is used here. */
 export type NodeContainerOptions = ReturnType<typeof nodeContainerOptions>;
 
 /** What the engine is asked to create for a node: kind's contract, with a pinned address and limits of its own. */
-export function nodeContainerOptions({ realm, cluster, node, network, emptyVar = false }: NodeContainerInput) {
+export function nodeContainerOptions(input: NodeContainerInput) {
+  const { realm, cluster, node, network, emptyVar = false, folder } = input;
   const meta = node.meta!;
   const spec = node.spec!;
   const isControlPlane = spec.role === NodeRole.NODE_ROLE_CONTROL_PLANE;
   const { endpointName = "", apiIpv4 = "" } = cluster.reservation ?? {};
-  const ports = [...spec.ports, ...(isControlPlane ? apiPort(cluster) : [])];
+  const ports = [...enginePorts(node), ...(isControlPlane ? apiPort(cluster) : [])];
   const memory = Number(spec.memoryBytes);
   return {
     Image: spec.image || cluster.spec!.image,
@@ -70,7 +76,8 @@ export function nodeContainerOptions({ realm, cluster, node, network, emptyVar =
       Mounts: [
         varVolume({ name: meta.name, uid: meta.uid, kind: KIND_VOLUME, realm }, emptyVar),
         MODULES,
-        ...spec.mounts.map(bindMount),
+        ...mountFolder(folder),
+        ...containerMounts(node).map(bindMount),
       ],
       ExtraHosts: [`${endpointName}:${apiIpv4}`],
       DnsSearch: cluster.spec!.networking?.dnsSearch ?? [],
@@ -98,6 +105,12 @@ function varVolume(volume: Identity, empty: boolean) {
     Target: "/var",
     VolumeOptions: { ...(empty ? { NoCopy: true } : {}), Labels: identityLabels(volume) },
   };
+}
+
+/** What the node unmounts in it stays mounted on the host. */
+function mountFolder(folder: string | undefined) {
+  if (folder === undefined) return [];
+  return [{ Type: "bind", Source: folder, Target: FOLDER_IN_NODE, BindOptions: { Propagation: "rslave" } }];
 }
 
 function bindMount({ hostPath, containerPath, readOnly, propagation }: NodeMount) {

@@ -16,6 +16,7 @@ import { clusterOfContainer } from "../nodes/own-container.ts";
 import { clusterKind, nodeKind } from "../kinds.ts";
 import type { ApiState } from "../kubernetes/observations/cluster-observations.ts";
 import type { KubernetesObserver } from "../kubernetes/observations/kubernetes-observer.ts";
+import type { NodePorts } from "../node-ports/node-ports.ts";
 import { observedClusterStatus } from "./cluster-status.ts";
 import { observedNodeStatus } from "./node-status.ts";
 
@@ -30,6 +31,7 @@ export interface ClusterObserverOptions {
   store: Store;
   observer: EngineObserver;
   observed: KubernetesObserver;
+  nodePorts: NodePorts;
   catalog: ClusterCatalog;
   /** Whether this process does its host's work: only that one sees the clusters' APIs. */
   isActive: () => boolean;
@@ -54,7 +56,7 @@ export class ClusterObserver {
   }
 
   start(): void {
-    const { observer, catalog, host, observed, signal } = this.#options;
+    const { observer, catalog, host, observed, nodePorts, signal } = this.#options;
     for (const container of observer.all("container")) this.#containers.put(container);
     this.#stops.push(
       observer.onChange((changes) => {
@@ -69,6 +71,7 @@ export class ClusterObserver {
       catalog.nodes.onChange((node) => {
         if (node.meta!.host === host) this.#checks.request(clusterOfNode(node.meta!.name), REFINE_DELAY_MS);
       }),
+      nodePorts.onChange((cluster) => this.#checks.request(cluster, REFINE_DELAY_MS)),
       observed.onChange((cluster) => this.#checks.request(cluster, REFINE_DELAY_MS)),
     );
     signal.addEventListener("abort", () => this.close(), { once: true });
@@ -147,9 +150,10 @@ export class ClusterObserver {
     container: ContainerState | undefined,
     api: ApiState,
   ): Promise<NodeStatus> {
-    const { store, observed } = this.#options;
+    const { store, observed, nodePorts } = this.#options;
     const view = observed.of(cluster.meta!.uid)?.nodes.get(node.reservation?.kubernetesName ?? "");
-    const sight = { container, view, api, busy: cluster.meta!.operation !== "" };
+    const ports = nodePorts.of(node.meta!.name);
+    const sight = { container, ports, view, api, busy: cluster.meta!.operation !== "" };
     const next = (record: Node): NodeStatus => observedNodeStatus(record, sight, store.now());
     const wanted = next(node);
     if (same(NodeStatus, node.status, wanted)) return wanted;

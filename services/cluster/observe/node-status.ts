@@ -1,4 +1,4 @@
-import { type Node, NodeState, NodeStatus } from "../../../proto/gen/gantry/cluster/v1/node.ts";
+import { type Node, type NodePort, NodeState, NodeStatus } from "../../../proto/gen/gantry/cluster/v1/node.ts";
 import type { ContainerState } from "../../common/engine/state.ts";
 import { no, setCondition, unknown, type Verdict, yes } from "../../common/observe/condition.ts";
 import type { ApiState } from "../kubernetes/observations/cluster-observations.ts";
@@ -12,6 +12,8 @@ export const CONDITION_READY = "Ready";
 export interface NodeSight {
   /** Undefined: there is none. */
   container: ContainerState | undefined;
+  /** Ports of the host that its kernel leads to the node. */
+  ports: readonly NodePort[];
   /** Undefined: Kubernetes does not know it, or cannot be asked. */
   view: NodeView | undefined;
   api: ApiState;
@@ -95,7 +97,7 @@ function wasReady(before: NodeStatus, container: ContainerState | undefined): bo
   return before.containerId === "" || before.containerId === container?.id;
 }
 
-function facts(before: NodeStatus, { container, view }: NodeSight): Partial<NodeStatus> {
+function facts(before: NodeStatus, { container, ports, view }: NodeSight): Partial<NodeStatus> {
   const kubeletVersion = view?.kubeletVersion || before.kubeletVersion;
   if (!container) return { kubeletVersion, ipv4: "", ports: [] };
   return {
@@ -103,7 +105,7 @@ function facts(before: NodeStatus, { container, view }: NodeSight): Partial<Node
     containerId: container.id,
     imageId: container.imageId || before.imageId,
     ipv4: container.addresses.find(({ ipv4 }) => ipv4 !== "")?.ipv4 ?? "",
-    ports: container.ports.map((port) => ({ ...port })),
+    ports: [...container.ports, ...ports].map((port) => ({ ...port })),
     exitCode: container.exitCode,
   };
 }

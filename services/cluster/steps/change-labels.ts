@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { V1Node, V1Taint } from "@kubernetes/client-node";
 import type { Step } from "../../common/jobs/api.ts";
 import { changedLabels, changedTaints } from "../clusters/node-changes.ts";
@@ -31,6 +32,7 @@ async function change(ctx: ClusterContext, from: V1Node, to: V1Node): Promise<vo
   const labels = changedLabels(from.metadata!.labels!, to.metadata!.labels!);
   const taints = (present: readonly V1Taint[]): V1Taint[] | undefined =>
     changedTaints(present, from.spec!.taints ?? [], to.spec!.taints ?? []);
+  if (Object.keys(labels).length === 0 && isDeepStrictEqual(from.spec!.taints, to.spec!.taints)) return;
   const { name } = to.metadata!;
   await waitUntil({
     what: `node ${name} has its labels and taints`,

@@ -19,6 +19,7 @@ import { putFiles } from "../nodes/put-files.ts";
 import { newBootstrapToken } from "../nodes/token.ts";
 import { type Authorities, createAuthorities } from "../pki/authorities.ts";
 import { ENGINE_ATTEMPTS } from "./attempts.ts";
+import { giveToNode, putMountFiles } from "./give-mounts.ts";
 
 const CALL_TIMEOUT_MS = 120_000;
 /** Its turn may be far off when very many are made at once. */
@@ -43,7 +44,9 @@ export const createNodes: Step<ClusterContext> = {
 };
 
 export async function removeNodesOfJob(ctx: ClusterContext): Promise<void> {
-  await removeNodeContainers(ctx.tools.engine, nodesOfJob(ctx), ctx.signal);
+  const nodes = nodesOfJob(ctx);
+  await removeNodeContainers(ctx.tools.engine, nodes, ctx.signal);
+  await Promise.all(nodes.map(({ meta }) => ctx.tools.nodeFolders.remove(meta!.uid, ctx.signal)));
 }
 
 /** Makes the container of a node and puts everything into it; its kubelet begins by itself on control planes alone. */
@@ -87,7 +90,15 @@ export async function createContainerOf(ctx: ClusterContext, node: Node, imageId
   const { engine, host, realm, slots } = ctx.tools;
   const name = containerNameOfNode(node.meta!.name);
   const emptyVar = imageId !== undefined;
-  const options = nodeContainerOptions({ realm, cluster: ctx.cluster, node, network: ctx.networkName, emptyVar });
+  const folder = await giveToNode(ctx, node);
+  const options = nodeContainerOptions({
+    realm,
+    cluster: ctx.cluster,
+    node,
+    network: ctx.networkName,
+    emptyVar,
+    folder,
+  });
   if (emptyVar) options.Image = imageId;
   const limits = { signal: ctx.signal, timeoutMs: CALL_TIMEOUT_MS };
   try {
@@ -97,6 +108,7 @@ export async function createContainerOf(ctx: ClusterContext, node: Node, imageId
     const found = await findContainer(engine, name, { signal: ctx.signal });
     throw containerNameInUse({ host, realm, container: name, found });
   }
+  if (node.reservation!.mounts.length > 0) await putMountFiles(ctx, node);
 }
 
 export function rememberAdmin(ctx: ClusterContext, files: readonly NodeFile[]): void {

@@ -11,6 +11,7 @@ export const removeNodes: Step<ClusterContext> = {
   async do(ctx) {
     ctx.progress(-1, "removing the nodes");
     await removeNodeContainers(ctx.tools.engine, ctx.nodes, ctx.signal);
+    await Promise.all(ctx.nodes.map(({ meta }) => ctx.tools.nodeFolders.remove(meta!.uid, ctx.signal)));
     ctx.tools.kubernetes.forget(ctx.uid);
   },
 };

@@ -8,16 +8,22 @@ import { clusterKind, nodeKind } from "../kinds.ts";
 import { chooseSubnet } from "../network/choose-subnet.ts";
 import { freePort } from "../network/free-port.ts";
 import { apiAddress, planAddresses } from "../network/plan-addresses.ts";
+import { reserveMounts } from "./reserve-mounts.ts";
+import { reservePorts } from "./reserve-ports.ts";
 
 /** Subnets are chosen and written one cluster after the other: each choice sees the one before. */
 let turn: Promise<unknown> = Promise.resolve();
 
-/** Subnet, addresses and port, in the records and on disk before anything is made with them. What is reserved already is kept. */
+/** Subnet, addresses and ports, in the records and on disk before anything is made with them. What is reserved already is kept. */
 export const reserve: Step<ClusterContext> = {
   name: "reserve",
   timeoutMs: 30_000,
   attempts: 5,
-  do: (ctx) => reserveSubnet(ctx, []),
+  async do(ctx) {
+    await reserveSubnet(ctx, []);
+    await reservePorts(ctx);
+    await reserveMounts(ctx);
+  },
 };
 
 /** `refused`: subnets that the engine did not take. */

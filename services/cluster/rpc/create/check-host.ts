@@ -1,6 +1,7 @@
 import { ofAnotherRealm } from "../../../common/engine/labels.ts";
 import { failedPrecondition } from "../../../common/errors/errors.ts";
 import { type HostPort, portsClash } from "../../clusters/check-ports.ts";
+import { portHolder } from "../../clusters/port-holder.ts";
 import { checkRoom } from "../../clusters/check-room.ts";
 import type { HostRoom } from "../../clusters/host-facts.ts";
 import type { PlannedNode } from "../../clusters/plan-nodes.ts";
@@ -8,7 +9,7 @@ import type { HostTools } from "../../host-tools.ts";
 
 /** Names of containers and ports of this host, as its engine is observed. FAILED_PRECONDITION with what is taken. */
 export function checkFree(
-  { observer, host, realm }: HostTools,
+  { observer, catalog, host, realm }: HostTools,
   names: readonly string[],
   ports: readonly HostPort[],
 ): void {
@@ -22,6 +23,12 @@ export function checkFree(
     if (!clash) continue;
     const text = `${clash.field}: container ${container.name} has port ${clash.hostPort} of host ${host} already`;
     throw failedPrecondition("PORT_TAKEN", text, { host, port: String(clash.hostPort), container: container.name });
+  }
+  for (const port of ports) {
+    const holder = port.hostPort === 0 ? undefined : portHolder(catalog, host, port);
+    if (holder === undefined) continue;
+    const text = `${port.field}: port ${port.hostPort} of host ${host} leads to node ${holder} already`;
+    throw failedPrecondition("PORT_TAKEN", text, { host, port: String(port.hostPort), node: holder });
   }
 }
 

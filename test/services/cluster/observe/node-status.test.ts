@@ -175,9 +175,11 @@ const TABLE: Row[] = [
   },
 ];
 
+const NOTHING_SEEN: NodeSight = { container: undefined, ports: [], view: undefined, api: REACHABLE, busy: false };
+
 for (const { what, before, containerId, sight, state, ready } of TABLE) {
   test(`${what}: ${ready}`, () => {
-    const seen: NodeSight = { container: undefined, view: undefined, api: REACHABLE, busy: false, ...sight };
+    const seen: NodeSight = { ...NOTHING_SEEN, ...sight };
     const record = node(2, before, containerId);
     const status = observedNodeStatus(record, seen, NOW);
     assert.equal(status.state, state);
@@ -189,14 +191,20 @@ for (const { what, before, containerId, sight, state, ready } of TABLE) {
 
 test("facts come from the container and the kubelet; of one that is gone its versions stay", () => {
   const ports = [{ hostIp: "127.0.0.1", hostPort: 8080, port: 80, protocol: "tcp" }];
-  const seen: NodeSight = { container: container("running", { ports }), view: view(true), api: REACHABLE, busy: false };
+  const kernel = [{ hostIp: "0.0.0.0", hostPort: 9090, port: 90, protocol: "udp" }];
+  const seen: NodeSight = {
+    ...NOTHING_SEEN,
+    container: container("running", { ports }),
+    ports: kernel,
+    view: view(true),
+  };
   const record = node(2, NodeState.NODE_STATE_STARTING, "");
   const status = observedNodeStatus(record, seen, NOW);
   assert.deepEqual(
     [status.containerId, status.imageId, status.ipv4, status.kubeletVersion],
     ["c1", "sha256:1", "10.208.0.3", "v1.31.0"],
   );
-  assert.equal(status.ports.length, 1);
+  assert.deepEqual(status.ports, [...ports, ...kernel]);
   const gone = observedNodeStatus({ ...record, status }, { ...seen, container: undefined, view: undefined }, NOW);
   assert.deepEqual([gone.containerId, gone.ipv4, gone.ports, gone.kubeletVersion], ["c1", "", [], "v1.31.0"]);
 });
