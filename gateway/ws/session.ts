@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import type { WebSocket } from "ws";
 import type { Principal } from "../../services/common/auth/principal.ts";
+import { formatHostPort } from "../../services/common/config/values.ts";
 import {
   invalidArgument,
   resourceExhausted,
@@ -75,7 +76,7 @@ export class Session implements Sink {
   /** Address of the client, `ip:port`. */
   get peer(): string {
     const { remoteAddress = "", remotePort = 0 } = this.#socket;
-    return remoteAddress.includes(":") ? `[${remoteAddress}]:${remotePort}` : `${remoteAddress}:${remotePort}`;
+    return formatHostPort({ host: remoteAddress, port: remotePort });
   }
 
   get unsentBytes(): number {

@@ -1,5 +1,6 @@
 import { type Cluster, ClusterState, ClusterStatus } from "../../../proto/gen/gantry/cluster/v1/cluster.ts";
 import { type Node, NodeRole, NodeState } from "../../../proto/gen/gantry/cluster/v1/node.ts";
+import { formatHostPort } from "../../common/config/values.ts";
 import { no, setCondition, unknown, type Verdict, yes } from "../../common/observe/condition.ts";
 import { idOf } from "../../common/names/resource-names.ts";
 import { networkNameOf } from "../clusters/names.ts";
@@ -106,16 +107,12 @@ function endpoints({ spec, reservation }: Cluster, controlPlanes: number): Parti
   if (!reservation) return {};
   const { apiPort, apiIpv4, endpointName } = reservation;
   const host = spec?.networking?.apiServerAddress || "127.0.0.1";
-  const published = controlPlanes === 1 && apiPort !== 0 ? `https://${bracketed(host)}:${apiPort}` : "";
+  const published = controlPlanes === 1 && apiPort !== 0 ? `https://${formatHostPort({ host, port: apiPort })}` : "";
   const direct = apiIpv4 === "" ? "" : `https://${apiIpv4}:${API_PORT}`;
   return {
     endpoint: published || direct,
     internalEndpoint: endpointName === "" ? "" : `https://${endpointName}:${API_PORT}`,
   };
-}
-
-function bracketed(host: string): string {
-  return host.includes(":") ? `[${host}]` : host;
 }
 
 function having(nodes: readonly Node[], state: NodeState): Node[] {

@@ -54,6 +54,11 @@ export function splitHostPort(text: string): HostPort {
   return { host: name, port };
 }
 
+/** What `splitHostPort` takes. */
+export function formatHostPort({ host, port }: HostPort): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
 /** The longest value that is shown whole when a setting is refused; a longer one may be a secret put in the wrong place. */
 const SHOWN_CHARS_MAX = 64;
 

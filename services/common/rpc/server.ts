@@ -1,7 +1,7 @@
 import { Server, setLogger, type ServerCredentials, type ServerOptions, type ServiceDefinition } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import type { VerifyToken } from "../auth/token.ts";
-import { splitHostPort } from "../config/values.ts";
+import { formatHostPort, splitHostPort } from "../config/values.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { Tls } from "../realm/tls.ts";
 import type { AuditEvent } from "./call.ts";
@@ -99,7 +99,7 @@ export async function createGrpcServer(options: GrpcServerOptions): Promise<Grpc
 
   return {
     port,
-    address: host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`,
+    address: formatHostPort({ host, port }),
     setHealth: (status, service) => health.set(status, service),
     close,
     drain: (timeoutMs = DRAIN_TIMEOUT_MS) => {

@@ -2,7 +2,7 @@ import { type Client, Server, type StatusObject, status as Code } from "@grpc/gr
 import type { Logger } from "pino";
 import type { Principal } from "../../auth/principal.ts";
 import type { VerifyToken } from "../../auth/token.ts";
-import { splitHostPort } from "../../config/values.ts";
+import { formatHostPort, splitHostPort } from "../../config/values.ts";
 import { cancelled, deadlineExceeded, type GantryError, invalidArgument } from "../../errors/errors.ts";
 import { codeName, toGantryError, toStatus } from "../../errors/status.ts";
 import { SampledLog } from "../../log/sampled-log.ts";
@@ -114,7 +114,7 @@ export async function createProxy(options: ProxyOptions): Promise<GrpcServer> {
   if (options.signal.aborted) close();
   return {
     port,
-    address: host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`,
+    address: formatHostPort({ host, port }),
     setHealth: (status, service) => health.set(status, service),
     close,
     async drain(timeoutMs = DRAIN_TIMEOUT_MS) {
