@@ -20,8 +20,9 @@ export function describeFirstSteps(options: StartOptions, { gateway, context, en
     "  npx gantry mirror default            every change, live",
     "",
     engineIsPrivate
-      ? "Ctrl-C stops Gantry and its engine. Instances go on running, and the next start finds them."
-      : "Ctrl-C stops Gantry. Instances go on running in the engine that was found.",
+      ? "Ctrl-C stops Gantry and its engine. Instances and clusters go on running, and the next start finds them; the ports\n" +
+        "that they publish on this host, such as a cluster's API, answer again from then on."
+      : "Ctrl-C stops Gantry. Instances and clusters go on running in the engine that was found.",
     "",
   ].join("\n");
 }

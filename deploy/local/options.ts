@@ -138,6 +138,6 @@ function parse(args: readonly string[]) {
       },
     }).values;
   } catch (error) {
-    throw new OptionsError((error as Error).message);
+    throw new OptionsError(`${(error as Error).message}: npm start -- --help shows what there is`);
   }
 }

@@ -163,7 +163,7 @@ async function startEngine(context: StartRealmContext, installing: InstallContex
 /** The next start makes the links again, under the same names. */
 async function leaveEngine(dir: string, network: EngineNetwork, screen: Screen): Promise<void> {
   if (hasContainers(dir)) {
-    screen.plain(`Instances go on running; bridge and nftables table ${network.bridge} stay for them.`);
+    screen.plain(`Instances and clusters go on running; bridge and nftables table ${network.bridge} stay for them.`);
     return;
   }
   screen.change(`removing bridge, nftables table and control groups of ${network.bridge}: no instance runs`);

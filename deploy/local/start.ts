@@ -74,7 +74,7 @@ async function run(options: StartOptions): Promise<number> {
   try {
     const common = { options, report, screen, supervisor, afterStop };
     const realm = await startRealm({ ...common, lockFd: lock.fd, signal: stopping.signal });
-    stopped = realm.engineIsPrivate ? "Gantry is stopped." : "Gantry is stopped; instances go on running.";
+    stopped = realm.engineIsPrivate ? "Gantry is stopped." : "Gantry is stopped; instances and clusters go on running.";
     screen.plain(describeFirstSteps(options, realm));
     await new Promise((resolve) => stopping.signal.addEventListener("abort", resolve, { once: true }));
     return failed ? EXIT_FAILURE : 0;

@@ -12,13 +12,15 @@ export const resourceKinds: readonly ResourceKind<any>[] = [...computeKinds, ...
 /** Kinds as they are typed, those that clusters' APIs show included. */
 export const kindWords: readonly string[] = [...resourceKinds, ...kubernetesKinds].map((kind) => kind.plural);
 
+/** `also`: further kinds that would have been right where the word stands. */
 // oxlint-disable-next-line typescript/no-explicit-any -- as above
-export function findKind(word: string): ResourceKind<any> {
+export function findKind(word: string, also: readonly { singular: string; plural: string }[] = []): ResourceKind<any> {
   const kind = resourceKinds.find((k) => isCalled(k, word));
   if (kind) return kind;
-  const words = resourceKinds.flatMap((k) => [k.plural, k.singular]);
+  const known = [...resourceKinds, ...also];
+  const words = known.flatMap(({ plural, singular }) => [plural, singular]);
   throw new UsageError(
-    `no kind of resource is called "${word}"${suggestion(word, words)}\nKinds: ${resourceKinds.map((k) => k.plural).join(", ")}`,
+    `no kind of resource is called "${word}"${suggestion(word, words)}\nKinds: ${known.map(({ plural }) => plural).join(", ")}`,
   );
 }
 

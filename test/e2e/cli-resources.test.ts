@@ -183,7 +183,8 @@ test("wrong input: every problem at once, with the option to change", async () =
       code: 2,
       stderr: lines(
         'error: no kind of resource is called "instanes"; did you mean "instances"?',
-        "Kinds: instances, hosts, projects, mirrors, operations, clusters, nodes, clustersnapshots",
+        "Kinds: instances, hosts, projects, mirrors, operations, clusters, nodes, clustersnapshots, pods, services, " +
+          "deployments, statefulsets, daemonsets, jobs, persistentvolumeclaims, namespaces, events, kubernetesnodes",
       ),
     },
     {

@@ -20,7 +20,7 @@ export function register(program: Command, cli: Cli): void {
     .alias("del")
     .summary("delete resources")
     .description(
-      "Deletes instances and clusters (with what they store), nodes and snapshots of clusters, projects, mirrors, and\n" +
+      "Deletes instances and clusters (with what they store), nodes and snapshots of clusters, projects, mirrors, and " +
         "the records of ended operations. Of a cluster also the context that kubeconfig --merge has made.\n" +
         "  gantry delete instance web db        gantry delete instances -l tier=test\n" +
         "  gantry delete instances --all        gantry delete node dev-worker2",

@@ -22,7 +22,7 @@ export function register(program: Command, cli: Cli): void {
     .description(
       `Shows resources of a kind:\n${wrapped(kindWords)}\n` +
         "  gantry get instances -A -o wide      gantry get instance web db -o yaml\n  gantry get host/rack1-07\n" +
-        "  gantry get nodes --cluster dev       gantry get pods --cluster dev -n kube-system",
+        "  gantry get nodes --cluster dev       gantry get pods -A\n  gantry get pods --cluster dev -n kube-system",
     )
     .argument("<kind>", "kind, or kind/name")
     .argument("[names...]", "names; none: all of the kind")
@@ -38,7 +38,7 @@ export function register(program: Command, cli: Cli): void {
       if (options.namespace !== undefined)
         throw new UsageError("--namespace goes with what clusters show: pods, services...");
       if (names.length === 0 && !kindWord.includes("/")) {
-        const kind = findKind(kindWord);
+        const kind = findKind(kindWord, kubernetesKinds);
         const query = {
           project: cli.project,
           allProjects: options.allProjects ?? false,

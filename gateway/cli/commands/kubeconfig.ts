@@ -16,7 +16,7 @@ export function register(program: Command, cli: Cli): void {
     .command("kubeconfig")
     .summary("how to reach a cluster's API, as its administrator")
     .description(
-      "Prints a cluster's kubeconfig, which holds its administrator's key. With --merge it goes into $KUBECONFIG or\n" +
+      "Prints a cluster's kubeconfig, which holds its administrator's key. With --merge it goes into $KUBECONFIG or " +
         "~/.kube/config, as kind does it: context kind-<cluster>, which becomes the current one and goes with the cluster.\n" +
         "  gantry kubeconfig dev --merge && kubectl get nodes\n  gantry kubeconfig dev > dev.kubeconfig",
     )

@@ -20,7 +20,7 @@ export function register(program: Command, cli: Cli): void {
     .command("logs")
     .summary("what an instance's main process printed; logs of a cluster's nodes")
     .description(
-      "Prints what an instance's main process printed. Of a cluster: unpacks the logs of all nodes and pods into a\n" +
+      "Prints what an instance's main process printed. Of a cluster: unpacks the logs of all nodes and pods into a " +
         "folder, laid out as kind export logs does it.\n" +
         "  gantry logs web -f\n  gantry logs cluster dev           into ./dev-logs\n  gantry logs cluster dev /tmp/dev",
     )

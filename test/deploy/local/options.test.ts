@@ -40,7 +40,7 @@ const bad: [what: string, args: string[], problem: RegExp][] = [
   ["no room above", ["--grpc-port", "65535"], /no room/],
   ["the same port twice", ["--http-port", "9601"], /collide/],
   ["a host name", ["--host-name", "Not_Good"], /host name is "Not_Good"/],
-  ["an unknown option", ["--frobnicate"], /frobnicate/],
+  ["an unknown option", ["--frobnicate"], /frobnicate.*npm start -- --help/],
   ["several at once", ["--http-port", "0", "--grpc-port", "x"], /--http-port.*\n.*--grpc-port/],
 ];
 for (const [what, args, problem] of bad) {
