@@ -66,10 +66,7 @@ export class Cli {
 
   /** Of commands that print line by line for ever. */
   get lineFormat(): "table" | "json" {
-    const { format } = this;
-    if (format === "json") return "json";
-    if (format === "table" || format === "wide") return "table";
-    throw new UsageError(`-o ${format}: here it is json (one object a line), or nothing for people`);
+    return this.format === "json" ? "json" : "table";
   }
 
   get operationTimeoutMs(): number {

@@ -1,8 +1,10 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, Option } from "commander";
 import { Cli } from "./cli.ts";
-import { exitCodeOf, ExitCode } from "./exit-codes.ts";
+import { exitCodeOf, ExitCode, UsageError } from "./exit-codes.ts";
 import { errorText } from "./output/error.ts";
+import { formatsOf } from "./output/formats.ts";
+import { type OutputFormat, parseFormat } from "./output/print.ts";
 
 const examples = `
 Examples:
@@ -110,7 +112,7 @@ function createProgram(): Command {
     .version(version, "-V, --version")
     .option("--context <name>", "realm to talk to (see gantry config get-contexts)")
     .option("-p, --project <id>", "project (default: the context's, else default)")
-    .option("-o, --output <format>", "table, wide, json, yaml or name")
+    .option("-o, --output <format>", "table, wide, json, yaml or name, of commands that show resources")
     .option("--timeout <duration>", "longest wait, as in 90s or 5m (10m for operations, 30s for other calls)")
     .option("-q, --quiet", "no progress")
     .addHelpText("after", examples)
@@ -165,9 +167,25 @@ function inherit(program: Command, command: Command): void {
         if (value !== undefined && child.getOptionValueSource(name) === "cli" && name !== "version")
           program.setOptionValue(name, value);
       }
+      checkFormat(child, program.getOptionValue("output") as string | undefined);
     });
+    // Waiting is what they do anyway; scripts may say so.
+    if (child.options.some((option) => option.long === "--no-wait"))
+      child.option("--wait", "wait until it is done (what happens without --no-wait too)");
     inherit(program, child);
   }
+}
+
+/** Better refused than ignored: whoever asked for a format reads it. */
+function checkFormat(command: Command, text: string | undefined): void {
+  // A group's hook runs too, for the command in it.
+  if (text === undefined || command.commands.length > 0) return;
+  const format = parseFormat(text);
+  const known: readonly OutputFormat[] = formatsOf(pathOf(command).replace(/^gantry /, ""));
+  if (known.includes(format)) return;
+  const others = known.filter((each) => each !== "table");
+  const instead = others.length === 0 ? "it has one form of output alone" : `it can be ${others.join(", ")}`;
+  throw new UsageError(`-o ${format} is not for ${pathOf(command)}: ${instead}`);
 }
 
 function pathOf(command: Command): string {

@@ -207,7 +207,7 @@ test("watch: what is there, then changes; observed kinds; JSON", async () => {
     {
       args: ["watch", "-o", "yaml"],
       code: 2,
-      stderr: "error: -o yaml: here it is json (one object a line), or nothing for people\n",
+      stderr: "error: -o yaml is not for gantry watch: it can be json\n",
     },
   ]);
 });

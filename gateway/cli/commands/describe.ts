@@ -14,21 +14,21 @@ export function register(program: Command, cli: Cli): void {
     .argument("[names...]", "names")
     .action(async (kindWord: string, names: string[]) => {
       const targets = parseTargets([kindWord, ...names], cli.project);
-      const texts: string[] = [];
-      for (const { kind, name } of targets) texts.push(await describe(cli, kind, name));
-      cli.print(texts.join("\n---\n"));
+      const described: object[] = [];
+      for (const { kind, name } of targets) described.push(await describe(cli, kind, name));
+      if (cli.format === "json") {
+        const [first] = described;
+        cli.print(JSON.stringify(described.length === 1 ? first : described, null, 2));
+      } else cli.print(described.map((one) => stringify(one).trimEnd()).join("\n---\n"));
     });
 }
 
-async function describe<T>(cli: Cli, kind: ResourceKind<T>, name: string): Promise<string> {
+/** With `operation`, whole, where one runs on it. */
+async function describe<T>(cli: Cli, kind: ResourceKind<T>, name: string): Promise<object> {
   const item = await kind.get(cli.connection, name);
   const value = toJson(kind, item) as { meta?: { operation?: string } };
-  const lines = [stringify(value).trimEnd()];
   const running = value.meta?.operation;
-  if (running) {
-    const operations = resourceKinds.find((known) => known.singular === "operation");
-    if (operations)
-      lines.push(stringify({ operation: toJson(operations, await operations.get(cli.connection, running)) }).trimEnd());
-  }
-  return lines.join("\n");
+  const operations = resourceKinds.find((known) => known.singular === "operation");
+  if (!running || !operations) return value;
+  return { ...value, operation: toJson(operations, await operations.get(cli.connection, running)) };
 }

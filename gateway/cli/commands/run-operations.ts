@@ -4,7 +4,7 @@ import { exitCodeOf } from "../exit-codes.ts";
 import { followOperation } from "../operations.ts";
 import { errorText } from "../output/error.ts";
 import { formatItems } from "../output/print.ts";
-import { resourceKinds } from "../resources.ts";
+import { findKind, resourceKinds } from "../resources.ts";
 import type { ResourceKind } from "../resources/kind.ts";
 
 export interface OperationRun {
@@ -17,7 +17,7 @@ export interface OperationRun {
 const STARTS_AT_ONCE = 16;
 
 /**
- * Starts them all, shows their progress, prints one line (or the resource with `-o`) each. All are tried, whatever becomes of the others;
+ * Starts them all, shows their progress, prints one line (or with `-o` the resource, or the operation that is not waited for) each. All are tried, whatever becomes of the others;
  * the exit code is that of the first that failed. Returns whether all went well.
  */
 export async function runOperations(
@@ -38,7 +38,8 @@ export async function runOperations(
     try {
       started = await start();
       if (!wait && !started.done) {
-        cli.print(started.name);
+        if (isTable) cli.print(started.name);
+        else finished.push({ kind: findKind("operation"), item: started });
         return;
       }
       const ended = await followOperation(cli.connection, started, label, view, options);
