@@ -38,6 +38,29 @@ test("an id of one letter", async () => {
   ]);
 });
 
+test("the output that was asked for: of an operation that is not waited for, of what is described", async () => {
+  const add = ["add", "instance", "shown", "-q", ...IMAGE];
+  const started = JSON.parse(await gantry.ok([...add, "--no-wait", "-o", "json", "--", "sleep", "1000"])) as {
+    name: string;
+    metadata: { target: string };
+  };
+  assert.match(started.name, /^projects\/default\/operations\/compute-/);
+  assert.equal(started.metadata.target, "projects/default/instances/shown");
+  await gantry.ok(["wait", started.name, "-q"]);
+  const described = JSON.parse(await gantry.ok(["describe", "instance", "shown", "-o", "json"])) as {
+    meta: { name: string };
+  };
+  assert.equal(described.meta.name, "projects/default/instances/shown");
+  await expectAll(gantry, [
+    {
+      args: ["stop", "shown", "-q", "--no-wait", "-o", "name"],
+      stdout: /^projects\/default\/operations\/compute-\S+\n$/,
+    },
+    { args: ["cancel", started.name], code: 0, stdout: /^operation\/compute-\S+ has ended already\n$/ },
+  ]);
+  await gantry.ok(["delete", "instance", "shown", "-q", "--wait"]);
+});
+
 test("a command that ends at once, with its last lines", async () => {
   const say = 'echo first; echo "no configuration"; exit 3';
   const add = ["add", "instance", "job", "-q", ...IMAGE, "--restart", "always", "--", "sh", "-c", say];

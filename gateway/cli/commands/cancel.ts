@@ -14,8 +14,10 @@ export function register(program: Command, cli: Cli): void {
       for (const word of words) {
         const name = kind.fullName(word.replace(/^operations?\//, ""), cli.project);
         if (name.split("/").length > 4) throw new UsageError(`"${word}" is not an operation's name`);
-        await connection.call(connection.operations, connection.operations.cancelOperation, { name });
-        cli.print(`operation/${name.split("/").pop()} asked to stop`);
+        const label = `operation/${name.split("/").pop()}`;
+        const { done } = await connection.call(connection.operations, connection.operations.getOperation, { name });
+        if (!done) await connection.call(connection.operations, connection.operations.cancelOperation, { name });
+        cli.print(done ? `${label} has ended already` : `${label} asked to stop`);
       }
     });
 }
