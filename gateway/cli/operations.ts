@@ -8,7 +8,8 @@ import { fromRpcStatus, fromServiceError } from "../../services/common/errors/st
 import type { Connection } from "./connection.ts";
 import type { ProgressView } from "./output/progress.ts";
 
-const RETRY_MS = 500;
+/** Between a lost connection and the next try. */
+export const RETRY_MS = 500;
 
 /**
  * Follows an operation to its end through the service's Watch, whatever happens to the connection in between; returns it when it
@@ -42,7 +43,7 @@ export async function followOperation(
 }
 
 /** Resolves when it may go on; an abort only cuts the wait short, the caller sees it at its next call. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
+export function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
       clearTimeout(timer);

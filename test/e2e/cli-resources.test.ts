@@ -249,6 +249,7 @@ test("hosts, projects, mirrors, operations", async () => {
       args: ["wait", "oo", "--for", "state=STOPPED", "--timeout", "500ms"],
       code: 4,
       stderr: lines(
+        "projects/default/instances/oo is RUNNING: waiting for state=STOPPED",
         "error: projects/default/instances/oo did not get to state=STOPPED within 0.5 s: it is RUNNING",
         "--timeout gives it longer.",
       ),

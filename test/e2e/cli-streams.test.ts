@@ -248,6 +248,17 @@ test("mirror: each kind of name, once, as frames, and on through a gateway that 
   assert.match(stderr, /^(connection lost [^\n]+\n)+$/, "nothing else was said");
 });
 
+test("wait goes on through a gateway that dies", async () => {
+  const waiting = gantry.start(["wait", "web", "--for", "state=STOPPED", "--timeout", "1m"]);
+  await waiting.sees(/^projects\/default\/instances\/web is RUNNING: waiting for state=STOPPED$/m);
+  await platform.kill("gateway");
+  await platform.start("gateway");
+  await gantry.ok(["stop", "web", "-q"]);
+  const { code, stdout } = await waiting.ended();
+  assert.deepEqual({ code, stdout }, { code: 0, stdout: "instance/web has state=STOPPED\n" });
+  await gantry.ok(["start", "web", "-q"]);
+});
+
 test("output that nobody reads, and that cannot be written", async () => {
   const { code, stdout, stderr } = await gantry.run(["exec", "web", "--", "sh", "-c", "echo a"]);
   assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: "a\n", stderr: "" });

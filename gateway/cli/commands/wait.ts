@@ -1,8 +1,9 @@
+import { status as Code } from "@grpc/grpc-js";
 import type { Command } from "commander";
-import { deadlineExceeded, notFound } from "../../../services/common/errors/errors.ts";
+import { deadlineExceeded, GantryError, notFound } from "../../../services/common/errors/errors.ts";
 import type { Cli } from "../cli.ts";
 import { UsageError } from "../exit-codes.ts";
-import { followOperation } from "../operations.ts";
+import { followOperation, pause, RETRY_MS } from "../operations.ts";
 import { toJson } from "../output/json.ts";
 import { suggestion } from "../suggest.ts";
 import { parseInstances, parseTargets, type Target } from "../targets.ts";
@@ -94,17 +95,30 @@ async function waitFor(cli: Cli, target: Target, text: string): Promise<void> {
   // The time that was asked for begins with the first look: the state is known then, however short it is.
   let timer = setTimeout(() => late.abort(), Math.max(timeoutMs, FIRST_LOOK_MS));
   let last: string | undefined;
-  try {
+  const look = async (): Promise<boolean> => {
     for await (const bytes of watchNames(cli.connection, target.kind, target.name, signal)) {
       const value = bytes === undefined ? undefined : toJson(target.kind, target.kind.message.decode(bytes));
-      if (met(value)) return;
+      if (met(value)) return true;
       // What is not there will not get into a state.
       if (value === undefined) throw notFound(target.name);
       if (last === undefined) {
         clearTimeout(timer);
         timer = setTimeout(() => late.abort(), timeoutMs);
+        cli.hint(`${target.name} is ${stateOf(value) || "there"}: waiting for ${text}`);
       }
       last = stateOf(value);
+    }
+    return false;
+  };
+  try {
+    while (!signal.aborted) {
+      try {
+        if (await look()) return;
+      } catch (error) {
+        // What answered once is waited for; rather a clear "no answer" than a long silence where nothing ever did.
+        if (last === undefined || !(error instanceof GantryError) || error.code !== Code.UNAVAILABLE) throw error;
+      }
+      if (!signal.aborted) await pause(RETRY_MS, signal);
     }
   } finally {
     clearTimeout(timer);
