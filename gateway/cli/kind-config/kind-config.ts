@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { ClusterSpec, KubeProxyMode, PodNetwork } from "../../../proto/gen/gantry/cluster/v1/cluster.ts";
 import { MountPropagation, type NodeGroup, NodeRole, NodeSpec } from "../../../proto/gen/gantry/cluster/v1/node.ts";
 import { integer, list, map, object, oneOf, text, truth, unsupported } from "./fields.ts";
@@ -123,6 +124,16 @@ const cluster = object({
   containerdConfigPatchesJSON6902: unsupported([], "containerd is configured by the node image"),
 });
 
+/** As with kind, from the folder in which the command runs. */
+function hostPath(path: string): string {
+  return path === "" ? "" : resolve(path);
+}
+
+/** `/data` of `/data/`. */
+function withoutEnd(path: string): string {
+  return path.replace(/(?<=.)\/+$/, "");
+}
+
 /** Each node of the file is a group of one: that keeps their order. */
 function nodeGroup(read: Node): NodeGroup {
   return {
@@ -133,14 +144,14 @@ function nodeGroup(read: Node): NodeGroup {
       image: read.image ?? "",
       labels: read.labels ?? {},
       mounts: (read.extraMounts ?? []).map((one) => ({
-        hostPath: one.hostPath ?? "",
-        containerPath: one.containerPath ?? "",
+        hostPath: hostPath(one.hostPath ?? ""),
+        containerPath: withoutEnd(one.containerPath ?? ""),
         readOnly: one.readOnly ?? false,
         propagation: one.propagation ?? MountPropagation.MOUNT_PROPAGATION_UNSPECIFIED,
       })),
       ports: (read.extraPortMappings ?? []).map((one) => ({
         // On every address of the host, as with kind: whoever writes such a file means that.
-        hostIp: one.listenAddress ?? "0.0.0.0",
+        hostIp: one.listenAddress || "0.0.0.0",
         hostPort: Math.max(0, one.hostPort ?? 0),
         port: one.containerPort ?? 0,
         protocol: one.protocol ?? "tcp",

@@ -38,7 +38,10 @@ const options: Record<string, string> = {
   mirror_id: "the mirror's name",
   cluster_id: "the cluster's name",
   snapshot_id: "the snapshot's name",
-  "spec.node_groups": "--nodes, --control-planes, --workers, --cpus, --memory",
+  "spec.node_groups": "--nodes, --control-planes, --workers",
+  "spec.node_groups.count": "--nodes, --control-planes, --workers",
+  "spec.node_groups.spec.cpu_millis": "--cpus",
+  "spec.node_groups.spec.memory_bytes": "--memory",
   "spec.networking.pod_network": "--pod-network",
   "spec.networking.pod_subnet": "--pod-subnet",
   "spec.networking.service_subnet": "--service-subnet",
@@ -87,9 +90,13 @@ const advice: Record<string, string> = {
 };
 
 function violationLine({ field, description }: FieldViolation): string {
-  const path = field.replace(/^(instance|cluster|node|project|mirror|host)\.(?=spec|meta)/, "").replace(/\[.*$/, "");
-  // `spec.ports[0].port` belongs to `--publish` as `spec.ports` does.
-  const option = options[path] ?? options[path.split(".").slice(0, 2).join(".")];
+  const path = field
+    .replace(/^(instance|cluster|node|project|mirror|host)\.(?=spec|meta)/, "")
+    .replaceAll(/\["[^"]*"\]|\[\d+\]/g, "");
+  const [first, second, ...inner] = path.split(".");
+  // `spec.ports[0].port` belongs to `--publish` as `spec.ports` does; what else a group's nodes have is from a file.
+  const whole = second === "node_groups" && inner.length > 0 ? undefined : options[`${first}.${second}`];
+  const option = options[path] ?? whole;
   return `${field}${option === undefined ? "" : ` (${option})`}: ${description}${advice[description] ?? ""}`;
 }
 

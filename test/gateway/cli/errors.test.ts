@@ -45,6 +45,13 @@ test("errors: fields with their options, hints, no control characters", () => {
     errorText(invalidArgument([{ field: "instance.spec.ports[3].port", description: "0 is not a port" }])),
     "instance.spec.ports[3].port (--publish): 0 is not a port",
   );
+  for (const [field, option] of [
+    ["cluster.spec.node_groups", " (--nodes, --control-planes, --workers)"],
+    ["cluster.spec.node_groups[0].spec.memory_bytes", " (--memory)"],
+    ["cluster.spec.node_groups[1].spec.mounts[0].host_path", ""],
+    ['instance.meta.labels["a.b/c"]', " (--label)"],
+  ] as const)
+    assert.equal(errorText(invalidArgument([{ field, description: "x" }])), `${field}${option}: x`);
   const two = invalidArgument([
     { field: "instance.spec.placement.host", description: "a" },
     { field: "page_token", description: "b" },

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { test } from "node:test";
 import { parse } from "yaml";
 import { ClusterSpec } from "../../../proto/gen/gantry/cluster/v1/cluster.ts";
@@ -39,9 +40,11 @@ const MAPPED: [what: string, yaml: string, spec: unknown][] = [
 - role: control-plane
   extraMounts:
   - {hostPath: /srv, containerPath: /data, readOnly: true, propagation: HostToContainer, selinuxRelabel: false}
+  - {hostPath: ./sites/, containerPath: /sites/}
   extraPortMappings:
   - {containerPort: 80, hostPort: 8080}
   - {containerPort: 53, hostPort: -1, listenAddress: 127.0.0.1, protocol: UDP}
+  - {containerPort: 443, listenAddress: ""}
   gpus: all
   kubeadmConfigPatches: ["kind: InitConfiguration\\n"]
   kubeadmConfigPatchesJSON6902: []
@@ -60,10 +63,12 @@ const MAPPED: [what: string, yaml: string, spec: unknown][] = [
                 readOnly: true,
                 propagation: "MOUNT_PROPAGATION_HOST_TO_CONTAINER",
               },
+              { hostPath: join(process.cwd(), "sites"), containerPath: "/sites" },
             ],
             ports: [
               { hostIp: "0.0.0.0", hostPort: 8080, port: 80, protocol: "tcp" },
               { hostIp: "127.0.0.1", port: 53, protocol: "udp" },
+              { hostIp: "0.0.0.0", port: 443, protocol: "tcp" },
             ],
             devices: ["nvidia.com/gpu=all"],
             kubeadmConfigPatches: ["kind: InitConfiguration\n"],
