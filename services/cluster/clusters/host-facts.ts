@@ -1,5 +1,5 @@
 import { readFile, statfs } from "node:fs/promises";
-import { availableParallelism, networkInterfaces, totalmem } from "node:os";
+import { cpus, networkInterfaces, totalmem } from "node:os";
 import { engineInfo } from "../../common/engine/api/info.ts";
 import type { Engine } from "../../common/engine/engine.ts";
 import type { Range } from "../../common/network/cidr.ts";
@@ -12,7 +12,7 @@ export async function hostRules(subnets: Range): Promise<HostRules> {
     subnets,
     routes: await hostRoutes(),
     addresses: Object.values(networkInterfaces()).flatMap((all) => (all ?? []).map(({ address }) => address)),
-    cpuMillis: BigInt(availableParallelism()) * 1000n,
+    cpuMillis: BigInt(cpus().length) * 1000n,
     memoryBytes: BigInt(totalmem()),
   };
 }

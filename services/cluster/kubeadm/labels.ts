@@ -21,14 +21,12 @@ const RESERVED_DOMAINS = ["kubernetes.io", "k8s.io"];
 
 type Labels = Readonly<Record<string, string>>;
 
-/** Labels that a kubelet gives its node itself. */
+/**
+ * Labels that a kubelet gives its node itself. One that is told to give itself another of Kubernetes' own, such as
+ * `node-role.kubernetes.io/worker`, does not start: those come through the API only.
+ */
 export function ownLabels(labels: Labels): Labels {
   return Object.fromEntries(Object.entries(labels).filter(([name]) => isOwn(name)));
-}
-
-/** The others, such as `node-role.kubernetes.io/worker`: a kubelet that is told to give itself one of them does not start. Through the API only. */
-export function administeredLabels(labels: Labels): Labels {
-  return Object.fromEntries(Object.entries(labels).filter(([name]) => !isOwn(name)));
 }
 
 function isOwn(name: string): boolean {

@@ -1,5 +1,5 @@
 import { access, readFile } from "node:fs/promises";
-import { availableParallelism } from "node:os";
+import { cpus } from "node:os";
 import { type Cluster, PodNetwork } from "../../../proto/gen/gantry/cluster/v1/cluster.ts";
 import type { Node } from "../../../proto/gen/gantry/cluster/v1/node.ts";
 import { controlPlanesOf, isControlPlane } from "../clusters/control-planes.ts";
@@ -36,7 +36,7 @@ export async function hostFacts(): Promise<HostFacts> {
     () => true,
     () => false,
   );
-  return { capacity: hostCapacity(meminfo, availableParallelism()), cgroupV1: !unified };
+  return { capacity: hostCapacity(meminfo, cpus().length), cgroupV1: !unified };
 }
 
 export interface ClusterFilesInput {
