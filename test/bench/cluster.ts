@@ -3,9 +3,10 @@ import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { KubernetesClients } from "../../services/cluster/kubernetes/clients.ts";
 import { pino } from "pino";
-import { addAndRemove, fork } from "./cluster/change.ts";
+import { addAndRemove, fork, restart } from "./cluster/change.ts";
 import { Kind } from "./cluster/kind.ts";
 import { readyAndServing } from "./cluster/ready.ts";
+import { type Figure, type Part, table } from "./cluster/table.ts";
 import { NODE } from "../images/images.ts";
 import { TestClusters } from "../services/cluster/support/clusters.ts";
 
@@ -13,12 +14,12 @@ const { values: options } = parseArgs({
   options: {
     json: { type: "boolean", default: false },
     rounds: { type: "string", default: "5" },
-    part: { type: "string", default: "single,three,two-at-once,restart,add,fork" },
+    seconds: { type: "string", default: "480" },
+    part: { type: "string" },
     only: { type: "string", default: "kind,gantry" },
   },
 });
 const rounds = Number(options.rounds);
-const parts = options.part.split(",");
 const only = options.only.split(",");
 
 const median = (values: number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] as number;
@@ -58,73 +59,81 @@ const subjects: Record<string, Subject> = {
   },
 };
 
-interface Times {
-  create: number[];
-  delete: number[];
+/** Takes turns until all rounds are done, or another like the longest so far would not end in time. Resolves to how many were. */
+async function inRounds(turn: (index: number) => Promise<void>): Promise<number> {
+  const limitMs = Number(options.seconds) * 1_000;
+  const startMs = performance.now();
+  let longestMs = 0;
+  for (let index = 0; index < rounds; index += 1) {
+    const beginMs = performance.now();
+    if (index > 0 && beginMs - startMs + longestMs > limitMs) return index;
+    await turn(index);
+    longestMs = Math.max(longestMs, performance.now() - beginMs);
+  }
+  return rounds;
+}
+
+/** Times of what was done in each round, by name. */
+class Times {
+  readonly #all = new Map<string, number[]>();
+
+  readonly measure = async (what: string, work: () => Promise<unknown>): Promise<void> => {
+    const time = await seconds(work);
+    this.#all.set(what, [...(this.#all.get(what) ?? []), time]);
+    process.stderr.write(`${what}: ${time.toFixed(2)} s\n`);
+  };
+
+  result(): Part {
+    const times = [...this.#all].map(([what, values]): [string, Figure] => [
+      what,
+      { median: round(median(values)), all: values.map(round) },
+    ]);
+    return Object.fromEntries(times);
+  }
 }
 
 /** `count` clusters at once, of each subject in turns; who begins alternates. */
-async function sideBySide(workers: number, count: number): Promise<Record<string, { create: number; delete: number }>> {
-  const times = new Map<string, Times>(only.map((name) => [name, { create: [], delete: [] }]));
-  for (let turn = 0; turn < rounds; turn += 1) {
+async function sideBySide(workers: number, count: number): Promise<Part> {
+  const times = new Times();
+  await inRounds(async (turn) => {
     for (const subject of turn % 2 === 0 ? only : only.toReversed()) {
       const names = Array.from({ length: count }, () => `b${++lastId}`);
       const { create, delete: remove } = subjects[subject]!;
-      const mine = times.get(subject)!;
-      mine.create.push(await seconds(() => Promise.all(names.map((name) => create(name, workers)))));
-      mine.delete.push(await seconds(() => Promise.all(names.map((name) => remove(name)))));
-      process.stderr.write(`${subject} ${count} x ${1 + workers}: ${mine.create.at(-1)!.toFixed(2)} s\n`);
+      await times.measure(subject, () => Promise.all(names.map((name) => create(name, workers))));
+      await times.measure(`${subject} delete`, () => Promise.all(names.map((name) => remove(name))));
     }
-  }
-  return Object.fromEntries(
-    [...times].map(([name, { create, delete: remove }]) => [
-      name,
-      { create: round(median(create)), delete: round(median(remove)), all: create.map(round) },
-    ]),
-  );
+  });
+  return times.result();
 }
 
-async function restart(): Promise<Record<string, number>> {
-  const stops: number[] = [];
-  const starts: number[] = [];
-  const name = `b${++lastId}`;
-  await subjects["gantry"]!.create(name, 2);
-  for (let turn = 0; turn < rounds; turn += 1) {
-    stops.push(await seconds(() => clusters.verb("stop", name)));
-    starts.push(await seconds(() => clusters.verb("start", name)));
-  }
-  await clusters.delete(name);
-  return { stop: round(median(stops)), start: round(median(starts)) };
-}
-
-/** Medians of what is done to a cluster that is there, by name. */
+/** What is done to a cluster that is there. */
 async function change(
   workers: number,
-  work: (name: string, measure: (what: string, step: () => Promise<unknown>) => Promise<void>) => Promise<void>,
-): Promise<Record<string, number>> {
-  const times = new Map<string, number[]>();
+  work: (name: string, measure: Times["measure"]) => Promise<void>,
+): Promise<Part> {
+  const times = new Times();
   const name = `b${++lastId}`;
   await clusters.created(name, { workers });
-  for (let turn = 0; turn < rounds; turn += 1) {
-    await work(name, async (what, step) => {
-      times.set(what, [...(times.get(what) ?? []), await seconds(step)]);
-    });
-  }
+  await inRounds(() => work(name, times.measure));
   await clusters.delete(name);
-  return Object.fromEntries([...times].map(([what, values]) => [what, round(median(values))]));
+  return times.result();
 }
 
-const result: Record<string, unknown> = {};
-if (parts.includes("single")) result["single"] = await sideBySide(0, 1);
-if (parts.includes("three")) result["three"] = await sideBySide(2, 1);
-if (parts.includes("two-at-once")) result["twoAtOnce"] = await sideBySide(2, 2);
-if (parts.includes("restart")) result["restart"] = await restart();
-if (parts.includes("add")) result["add"] = await change(0, (name, measure) => addAndRemove(clusters, name, measure));
-if (parts.includes("fork")) {
-  result["fork"] = await change(2, (name, measure) => fork(clusters, name, `b${++lastId}`, measure));
+const all: Record<string, () => Promise<Part>> = {
+  single: () => sideBySide(0, 1),
+  three: () => sideBySide(2, 1),
+  "two-at-once": () => sideBySide(2, 2),
+  restart: () => change(2, (name, measure) => restart(clusters, name, measure)),
+  "restart-single": () => change(0, (name, measure) => restart(clusters, name, measure)),
+  add: () => change(0, (name, measure) => addAndRemove(clusters, name, measure)),
+  fork: () => change(2, (name, measure) => fork(clusters, name, `b${++lastId}`, measure)),
+};
+const result: Record<string, Part> = {};
+for (const part of options.part?.split(",") ?? Object.keys(all)) {
+  const measurePart = all[part];
+  if (!measurePart) throw new Error(`there is no part ${part}; parts are ${Object.keys(all).join(", ")}`);
+  result[part] = await measurePart();
 }
-const load = loadavg()[0]?.toFixed(2);
-console.log(
-  options.json ? JSON.stringify({ cluster: result, load }) : JSON.stringify({ ...result, load }, undefined, 2),
-);
+if (!options.json) process.stdout.write(table(result));
+console.log(JSON.stringify({ cluster: result, load: loadavg()[0]?.toFixed(2) }));
 clients.close();
