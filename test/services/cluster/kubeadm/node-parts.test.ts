@@ -4,7 +4,7 @@ import { parse } from "yaml";
 import { kubeadmDocuments } from "../../../../services/cluster/kubeadm/documents.ts";
 import { certificateFacts } from "../../../../services/cluster/kubeadm/facts.ts";
 import { kubeletFiles } from "../../../../services/cluster/kubeadm/kubelet-files.ts";
-import { administeredLabels, ownLabels } from "../../../../services/cluster/kubeadm/labels.ts";
+import { ownLabels } from "../../../../services/cluster/kubeadm/labels.ts";
 import { hostCapacity, reservedResources } from "../../../../services/cluster/kubeadm/reserved.ts";
 import { kubeadmOptions, WORKER } from "./support.ts";
 
@@ -23,7 +23,7 @@ test("what pods may use is what the node's container may", () => {
   assert.throws(() => hostCapacity("", 1), /states no MemTotal/);
 });
 
-test("labels that a kubelet may give its node, and those only an administrator may", () => {
+test("labels that a kubelet may give its node, without those only an administrator may", () => {
   const own = {
     zone: "a",
     "example.org/x": "1",
@@ -33,7 +33,6 @@ test("labels that a kubelet may give its node, and those only an administrator m
   };
   const others = { "node-role.kubernetes.io/worker": "", "kubernetes.io/role": "w", "k8s.io/x": "", "a.k8s.io/y": "" };
   assert.deepEqual(ownLabels({ ...own, ...others }), own);
-  assert.deepEqual(administeredLabels({ ...own, ...others }), others);
 });
 
 test("certificates say what the patched configuration says", () => {
