@@ -27,6 +27,7 @@ const LONG = new Set([
   "join-added-nodes",
   "begin-fork",
   "join-fork",
+  "join-forked-control-planes",
   "restore-nodes",
   "wait-ready",
 ]);

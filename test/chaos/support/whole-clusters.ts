@@ -3,11 +3,12 @@ import type { V1Node } from "@kubernetes/client-node";
 import { ClusterState } from "../../../proto/gen/gantry/cluster/v1/cluster.ts";
 import { type Node, NodeState } from "../../../proto/gen/gantry/cluster/v1/node.ts";
 import { waitUntil } from "../../../deploy/local/process/wait-until.ts";
-import { containerNameOfNode, networkNameOf } from "../../../services/cluster/clusters/names.ts";
+import { controlPlanesOf } from "../../../services/cluster/clusters/control-planes.ts";
+import { containerNameOfNode, engineNameOfCluster, networkNameOf } from "../../../services/cluster/clusters/names.ts";
 import { inspectContainer, listContainers } from "../../../services/common/engine/api/containers.ts";
 import { listNetworks } from "../../../services/common/engine/api/networks.ts";
 import { listVolumes } from "../../../services/common/engine/api/volumes.ts";
-import { KIND_PROBE, LABEL_KIND } from "../../../services/common/engine/labels.ts";
+import { KIND_API_STUB, KIND_PROBE, LABEL_KIND } from "../../../services/common/engine/labels.ts";
 import { call } from "../../../services/common/rpc/client.ts";
 import { LIST } from "../../services/cluster/support/api.ts";
 import type { ClusterScene } from "./cluster-scene.ts";
@@ -46,12 +47,11 @@ async function looksWhole({ clusters, watcher }: ClusterScene, ids: readonly str
     assert.deepEqual(told.toSorted(), wanted.toSorted(), `${kind} records that Watch told`);
   }
   await engineHasOnly({ clusters, nodes, names });
-  for (const id of ids)
-    await kubernetesHasOnly(
-      clusters,
-      id,
-      nodes.filter(({ meta }) => meta!.name.startsWith(`${clusters.name(id)}/`)),
-    );
+  for (const id of ids) await kubernetesHasOnly(clusters, id, nodesOf(nodes, clusters.name(id)));
+}
+
+function nodesOf(nodes: readonly Node[], cluster: string): Node[] {
+  return nodes.filter(({ meta }) => meta!.name.startsWith(`${cluster}/`));
 }
 
 interface Wanted {
@@ -63,7 +63,11 @@ interface Wanted {
 async function engineHasOnly({ clusters: { engine }, nodes, names }: Wanted): Promise<void> {
   const all = await listContainers(engine);
   // What looks into an image, and was cut off, goes by itself after a while, with its volume.
-  const containers = all.filter(({ Labels }) => Labels[LABEL_KIND] !== KIND_PROBE);
+  const containers = all.filter(({ Labels }) => ![KIND_PROBE, KIND_API_STUB].includes(Labels[LABEL_KIND] ?? ""));
+  const stubs = all.filter(({ Labels }) => Labels[LABEL_KIND] === KIND_API_STUB).map(({ Names }) => Names[0]!.slice(1));
+  const several = names.filter((name) => controlPlanesOf(nodesOf(nodes, name)).length > 1);
+  const wanted = several.map((name) => `${engineNameOfCluster(name)}-external-load-balancer`);
+  assert.deepEqual(stubs.toSorted(), wanted.toSorted(), "what kind's tools find API addresses by");
   const of = ({ meta, status }: Node): string => `${containerNameOfNode(meta!.name)} ${status!.containerId}`;
   const found = containers.map(({ Names, Id }) => `${Names[0]!.slice(1)} ${Id}`);
   assert.deepEqual(found.toSorted(), nodes.map(of).toSorted(), "containers on the engine");
