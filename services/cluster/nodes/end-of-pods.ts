@@ -6,19 +6,21 @@ const UNIT = "gantry-end-pods.service";
 
 /** For those that end in order. The engine kills the node soon afterwards: `STOP_SECONDS` of `steps/stop-nodes.ts`. */
 const LIMIT_SECONDS = 6;
+/** For the API server, of these: etcd needs some of them too. */
+const SERVER_SECONDS = 3;
 
 const SCRIPT = `#!/bin/bash
 # Has the processes of pods end. Those that heed the signal get time for it; the rest would only keep the node from its end.
 set -o nounset
-readonly limit=$((SECONDS + ${LIMIT_SECONDS}))
+readonly limit=${LIMIT_SECONDS} server_limit=${SERVER_SECONDS}
 readonly sigterm=$((1 << 14))
-declare -A namespaces first deaf heeds
+declare -A namespaces first deaf heeds etcds servers
 
 own=$(stat --dereference --format=%i /proc/self/ns/pid)
 
 # Pods' processes have PID namespaces of their own. The first one of such a namespace never gets a signal that it does not catch.
 look() {
-  namespaces=() first=() deaf=() heeds=()
+  namespaces=() first=() deaf=() heeds=() etcds=() servers=()
   local file inode pid key value last ignored
   while read -r file inode; do
     if [[ $inode != "$own" ]]; then pid=\${file#/proc/} namespaces[\${pid%%/*}]=$inode; fi
@@ -27,6 +29,12 @@ look() {
     inode=\${namespaces[$pid]} last='' ignored=0
     while read -r key value; do
       case $key in
+        Name:)
+          case $value in
+            etcd) etcds[$pid]=yes ;;
+            kube-apiserver) servers[$pid]=yes ;;
+          esac
+          ;;
         # What has ended, and only waits to be noticed.
         State:) if [[ $value == Z* ]]; then continue 2; fi ;;
         NSpid:) last=\${value##*[[:space:]]} ;;
@@ -41,8 +49,16 @@ look() {
 }
 
 look
-if ((\${#namespaces[@]} > 0)); then kill -TERM "\${!namespaces[@]}" 2> /dev/null; fi
+for pid in "\${!namespaces[@]}"; do
+  if [[ -z \${etcds[$pid]-} ]]; then kill -TERM "$pid" 2> /dev/null; fi
+done
+etcd_asked=
 until look; ((\${#deaf[@]} + \${#heeds[@]} == 0 || SECONDS >= limit)); do
+  # An API server whose etcd is gone waits for its answers until it is killed.
+  if [[ -z $etcd_asked && \${#etcds[@]} -gt 0 ]] && ((\${#servers[@]} == 0 || SECONDS >= server_limit)); then
+    kill -TERM "\${!etcds[@]}" 2> /dev/null
+    etcd_asked=yes
+  fi
   for inode in "\${!deaf[@]}"; do
     # With the first one the kernel ends all the others.
     if [[ -z \${heeds[$inode]-} && -n \${first[$inode]-} ]]; then kill -KILL "\${first[$inode]}" 2> /dev/null; fi
