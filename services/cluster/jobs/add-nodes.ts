@@ -8,6 +8,7 @@ import { observe } from "../steps/observe.ts";
 import { openPorts } from "../steps/open-ports.ts";
 import { pullImages } from "../steps/pull-images.ts";
 import { reserve } from "../steps/reserve.ts";
+import { showStaticPods } from "../steps/show-static-pods.ts";
 import { startNodes } from "../steps/start-nodes.ts";
 import { waitControlPlanes } from "../steps/wait-control-planes.ts";
 import { waitReady } from "../steps/wait-ready.ts";
@@ -28,6 +29,7 @@ export function addNodesJob(tools: HostTools): Job<ClusterContext> {
       joinControlPlanes,
       waitControlPlanes,
       waitReady,
+      showStaticPods,
       observe,
     ],
     context: (base) => clusterContext(base, tools),

@@ -11,6 +11,7 @@ import { openPorts } from "../steps/open-ports.ts";
 import { observe } from "../steps/observe.ts";
 import { pullImages } from "../steps/pull-images.ts";
 import { reserve } from "../steps/reserve.ts";
+import { showStaticPods } from "../steps/show-static-pods.ts";
 import { startNodes } from "../steps/start-nodes.ts";
 import { waitControlPlanes } from "../steps/wait-control-planes.ts";
 import { waitReady } from "../steps/wait-ready.ts";
@@ -32,6 +33,7 @@ export function createClusterJob(tools: HostTools): Job<ClusterContext> {
       joinNodes,
       waitControlPlanes,
       waitReady,
+      showStaticPods,
       observe,
     ],
     context: (base) => clusterContext(base, tools),

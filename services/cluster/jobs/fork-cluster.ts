@@ -9,6 +9,7 @@ import { observe } from "../steps/observe.ts";
 import { openApiAddress } from "../steps/open-api-address.ts";
 import { openPorts } from "../steps/open-ports.ts";
 import { reserve } from "../steps/reserve.ts";
+import { showStaticPods } from "../steps/show-static-pods.ts";
 import { startNodes } from "../steps/start-nodes.ts";
 import { waitControlPlanes } from "../steps/wait-control-planes.ts";
 import { waitReady } from "../steps/wait-ready.ts";
@@ -34,6 +35,7 @@ export function forkClusterJob(tools: HostTools): Job<ClusterContext> {
       waitControlPlanes,
       waitReady,
       clearCapture,
+      showStaticPods,
       observe,
     ],
   };

@@ -6,6 +6,7 @@ import { observe } from "../steps/observe.ts";
 import { checkPorts, openPorts } from "../steps/open-ports.ts";
 import { repinNodes } from "../steps/repin-nodes.ts";
 import { returnControlPlane } from "../steps/return-control-plane.ts";
+import { showStaticPods } from "../steps/show-static-pods.ts";
 import { startNodes } from "../steps/start-nodes.ts";
 import { waitReady } from "../steps/wait-ready.ts";
 import { clusterJob } from "./cluster-job.ts";
@@ -13,7 +14,17 @@ import { type ClusterContext, clusterContext } from "./context.ts";
 
 /** Also starts those nodes alone that do not run, or are not at their addresses. */
 export function startClusterJob(tools: HostTools): Job<ClusterContext> {
-  const steps = [checkPorts, giveMounts, repinNodes, startNodes, openPorts, returnControlPlane, waitReady, observe];
+  const steps = [
+    checkPorts,
+    giveMounts,
+    repinNodes,
+    startNodes,
+    openPorts,
+    returnControlPlane,
+    waitReady,
+    showStaticPods,
+    observe,
+  ];
   return {
     ...clusterJob({ name: "start-cluster", steps, tools }),
     context: async (base: JobContext) => withNodesThere(await clusterContext(base, tools)),

@@ -10,6 +10,10 @@ import { askPod, POD_IMAGE, runPod, webPod } from "./support/pods.ts";
 const POD_TIMEOUT_MS = 60_000;
 /** An engine kills a node that has not ended after seven seconds. */
 const STOP_MAX_MS = 6_500;
+/** An API server whose etcd ended before it waits for the whole time that there is. */
+const CONTROL_PLANE_STOP_MAX_MS = 5_000;
+/** A kubelet tells of such pods again after a minute. */
+const SHOWN_MAX_MS = 5_000;
 /** For the cluster's observer to put an older sight in the place of the operation's. */
 const WATCH_MS = 3_000;
 
@@ -19,6 +23,17 @@ before(async () => {
   await clusters.created("dev", { workers: 1 });
 });
 after(() => clusters?.[Symbol.asyncDispose]());
+
+test("of a cluster that was just made the pods of the whole control plane are shown, as they are", async () => {
+  const mirror = clusters.platform.mirror("projects/default");
+  await mirror.start();
+  for (const part of ["etcd", "kube-apiserver"]) {
+    const name = `kubernetes/dev/Pod/kube-system/${part}-dev-control-plane`;
+    const running = () => (mirror.replica.get(name)?.d as { status?: string } | undefined)?.status === "Running";
+    await clusters.until(`${part} is shown`, () => Promise.resolve(running()), SHOWN_MAX_MS);
+  }
+  mirror.close();
+});
 
 test("what runs in pods ends in order where it heeds the signal; what cannot hear it keeps no node from its end", async () => {
   const api = await clusters.api("dev");
@@ -31,6 +46,16 @@ test("what runs in pods ends in order where it heeds the signal; what cannot hea
   const tookMs = performance.now() - startMs;
   assert.equal(stopped.status!.state, ClusterState.CLUSTER_STATE_STOPPED);
   assert.ok(tookMs < STOP_MAX_MS, `${Math.round(tookMs)} ms`);
+});
+
+test("a control plane ends in order, again and again, without waiting for what cannot answer any more", async () => {
+  for (let time = 0; time < 3; time += 1) {
+    await clusters.verb("start", "dev");
+    const startMs = performance.now();
+    await clusters.verb("stop", "dev");
+    const tookMs = performance.now() - startMs;
+    assert.ok(tookMs < CONTROL_PLANE_STOP_MAX_MS, `${Math.round(tookMs)} ms`);
+  }
 });
 
 test("a start that has ended well is what is seen from then on", async () => {
