@@ -1,9 +1,12 @@
 import { type ClusterNetworking, KubeProxyMode, PodNetwork } from "../../../proto/gen/gantry/cluster/v1/cluster.ts";
 import { readContainerFile } from "../../common/engine/api/read-file.ts";
+import { allSettled } from "../../common/jobs/all-settled.ts";
 import { controlPlanesOf } from "../clusters/control-planes.ts";
 import { containerNameOfNode } from "../clusters/names.ts";
 import type { ClusterContext } from "../jobs/context.ts";
 import { apiOf } from "../jobs/kubernetes.ts";
+import { versionOf } from "../jobs/versions.ts";
+import { isAtLeast } from "../kubeadm/version.ts";
 import { applyFile, initPhase, LIST_IMAGES } from "../nodes/commands.ts";
 import { putFiles } from "../nodes/put-files.ts";
 import { runInNode } from "../nodes/run-in-node.ts";
@@ -11,6 +14,8 @@ import { aboutNode } from "./node-trouble.ts";
 import { API_TIMEOUT_MS } from "./begin-control-plane.ts";
 import { waitUntil } from "./wait-until.ts";
 
+/** From here on the admin may do nothing before the first phase that asks a ready API: until then it may do everything at once. */
+const ADMIN_GETS_RIGHTS = [1, 29] as const;
 const READY_INTERVAL_MS = 50;
 const MANIFEST_BYTES_MAX = 1024 * 1024;
 const POD_NETWORK_MANIFEST = "/kind/manifests/default-cni.yaml";
@@ -36,18 +41,40 @@ export async function installAddOns(ctx: ClusterContext, begun: Promise<void>): 
   const container = firstContainer(ctx);
   await aboutNode(ctx, container, async () => {
     await begun;
-    await waitForReadyApi(ctx);
-    for (const addOn of networkAddOns(ctx.cluster.spec!.networking!)) {
-      if ("phase" in addOn) await run(ctx, container, initPhase(...addOn.phase));
-      else await applyManifest(ctx, container, addOn.manifest);
-    }
-    await run(ctx, container, initPhase("mark-control-plane"));
+    const [first] = ctx.nodes;
+    const early = !isAtLeast(await versionOf(ctx, first!), ...ADMIN_GETS_RIGHTS);
+    const network = installNetwork(ctx, container);
+    await allSettled([network, early ? introduce(ctx, container) : network.then(() => introduce(ctx, container))]);
     for (const further of furtherContainers(ctx)) await noteControlPlane(ctx, further);
-    await run(ctx, container, initPhase("bootstrap-token"));
     if (/\/coredns(\/coredns)?:/.test(await run(ctx, container, LIST_IMAGES))) {
       await run(ctx, container, initPhase("addon", "coredns"));
     }
     await applyManifest(ctx, container, STORAGE_MANIFEST);
+  });
+}
+
+async function installNetwork(ctx: ClusterContext, container: string): Promise<void> {
+  await waitForReadyApi(ctx);
+  for (const addOn of networkAddOns(ctx.cluster.spec!.networking!)) {
+    if ("phase" in addOn) await run(ctx, container, initPhase(...addOn.phase));
+    else await applyManifest(ctx, container, addOn.manifest);
+  }
+}
+
+/** What the first node is, and the token that others join with: the API takes them long before it says that it is ready. */
+async function introduce(ctx: ClusterContext, container: string): Promise<void> {
+  await run(ctx, container, initPhase("mark-control-plane"));
+  await waitForNamespace(ctx, "kube-public");
+  await run(ctx, container, initPhase("bootstrap-token"));
+}
+
+async function waitForNamespace(ctx: ClusterContext, name: string): Promise<void> {
+  await waitUntil({
+    what: `namespace ${name} of ${ctx.engineName} is there`,
+    timeoutMs: API_TIMEOUT_MS,
+    intervalMs: READY_INTERVAL_MS,
+    signal: ctx.signal,
+    look: () => apiOf(ctx).find(`/api/v1/namespaces/${name}`, { signal: ctx.signal }),
   });
 }
 
