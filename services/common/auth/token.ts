@@ -78,13 +78,12 @@ export async function mintToken(privateJwk: string, claims: TokenClaims): Promis
   return { token, tokenId, expiresMs: expiresS * 1000 };
 }
 
-/** Throws UNAUTHENTICATED with reason TOKEN_INVALID, TOKEN_EXPIRED or TOKEN_REVOKED. */
+/** Throws UNAUTHENTICATED with reason TOKEN_INVALID or TOKEN_EXPIRED. */
 export type VerifyToken = (token: string) => Promise<Principal>;
 
 export interface TokenVerifierOptions {
   /** Path of the public.jwk file (one JWK or a set). Read again when a token names a key it has not. */
   keysPath: string;
-  isRevoked?: (tokenId: string) => boolean | Promise<boolean>;
 }
 
 /** Reads the keys at once, so that a missing file shows at start. */
@@ -131,7 +130,6 @@ export async function createTokenVerifier(options: TokenVerifierOptions): Promis
       cache.delete(cacheKey);
       throw unauthenticated("the token has expired", "TOKEN_EXPIRED");
     }
-    if (await options.isRevoked?.(principal.tokenId)) throw unauthenticated("the token was revoked", "TOKEN_REVOKED");
     return principal;
   };
 }

@@ -168,16 +168,6 @@ export function readConfig<T>(env: Environment, build: (c: ConfigReader) => T, o
   return config;
 }
 
-/** Every setting of a config function, as a Markdown table. */
-export function describeConfig(build: (c: ConfigReader) => unknown): string {
-  const reader = new ConfigReader({});
-  build(reader);
-  const rows = reader.settings.map(({ name, kind, defaultText, required, doc }) => {
-    return `| \`${name}\` | ${kind} | ${required ? "required" : defaultText === "" ? "none" : `\`${defaultText}\``} | ${doc} |`;
-  });
-  return ["| setting | value | default | meaning |", "|---|---|---|---|", ...rows, ""].join("\n");
-}
-
 function within(value: number, { min, max }: Bounds, format: (value: number) => string): number {
   if (min !== undefined && value < min) throw new Error(`must be at least ${format(min)}`);
   if (max !== undefined && value > max) throw new Error(`must be at most ${format(max)}`);

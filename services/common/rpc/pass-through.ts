@@ -1,5 +1,3 @@
-import type { ServiceDefinition } from "@grpc/grpc-js";
-
 /**
  * The method with a response serializer that leaves encoded messages as they are. createGrpcServer does this to every method. `failed`
  * is told of a message that can't be encoded: grpc-js sends INTERNAL and says no more about it.
@@ -18,12 +16,6 @@ export function passThroughMethod<M extends object>(method: M, failed?: (error: 
       }
     },
   };
-}
-
-/** The definition with `passThroughMethod` applied to the named methods, for servers that are not made by createGrpcServer. */
-export function passThrough<D extends ServiceDefinition>(definition: D, ...methods: (keyof D & string)[]): D {
-  const changed = methods.map((name) => [name, passThroughMethod(definition[name] as object)]);
-  return { ...definition, ...Object.fromEntries(changed) };
 }
 
 export function asBuffer(bytes: Uint8Array): Buffer {

@@ -36,15 +36,14 @@ export interface PullProgress {
   errorDetail?: { message?: string };
 }
 
-/** Pulls an image, giving each line of progress. `registryAuth` is the value of X-Registry-Auth. Throws what the registry said. */
+/** Pulls an image, giving each line of progress. Throws what the registry said. */
 export async function* pullImage(
   engine: Engine,
   ref: string,
-  options: { signal?: AbortSignal; registryAuth?: string } = {},
+  options: { signal?: AbortSignal } = {},
 ): AsyncGenerator<PullProgress> {
-  const headers = options.registryAuth === undefined ? {} : { "X-Registry-Auth": options.registryAuth };
   const query = { fromImage: ref, ...(hasTag(ref) ? {} : { tag: "latest" }) };
-  const stream = await engine.stream("POST", "/images/create", { query, headers, signal: options.signal });
+  const stream = await engine.stream("POST", "/images/create", { query, signal: options.signal });
   try {
     for await (const line of jsonLines<PullProgress>(stream)) {
       const failure = line.errorDetail?.message ?? line.error;

@@ -3,7 +3,6 @@ import { test } from "node:test";
 import {
   ConfigError,
   type ConfigReader,
-  describeConfig,
   type Environment,
   readConfig,
   REQUIRED,
@@ -97,12 +96,6 @@ test("a variable that nothing reads is named", () => {
   const env = { GANTRY_REDIS_URL: url, GANTRY_LISTEM: "x", GANTRY_HTTP_LISTEN: "y", HOME: "/" };
   readConfig(env, build, { known: ["GANTRY_HTTP_LISTEN"], onWarning: (line) => warnings.push(line) });
   assert.deepEqual(warnings, ["GANTRY_LISTEM is not a setting of this process and has no effect"]);
-});
-
-test("the table of settings", () => {
-  const table = describeConfig(build);
-  assert.match(table, /\| `GANTRY_TIMEOUT` \| time, 1s to 3600s \| `30s` \| How long \|/);
-  assert.match(table, /\| `GANTRY_REDIS_URL` \| text \| required \| Redis \|/);
 });
 
 test("a host's name becomes an id", () => {

@@ -5,7 +5,7 @@ import type { ServerWritableStream } from "@grpc/grpc-js";
 import type { Event, WatchRequest, WatchResponse } from "../../../../proto/gen/gantry/common/v1/watch.ts";
 import { EventType } from "../../../../proto/gen/gantry/common/v1/watch.ts";
 import { ComputeServiceClient, ComputeServiceService } from "../../../../proto/gen/gantry/compute/v1/compute.ts";
-import { passThrough } from "../../../../services/common/rpc/pass-through.ts";
+import { passThroughMethod } from "../../../../services/common/rpc/pass-through.ts";
 import { createSink } from "../../../../services/common/rpc/streams.ts";
 import type { StoreHandle } from "../../../../services/common/store/store.ts";
 import { ObservationHub } from "../../../../services/common/watch/observations.ts";
@@ -49,7 +49,7 @@ describe("WatchClient", () => {
       );
     };
     const server = new Server();
-    const { watch: method } = passThrough(ComputeServiceService, "watch");
+    const method = passThroughMethod(ComputeServiceService.watch);
     server.addService({ watch: method }, { watch: watch ?? handle });
     port = await new Promise<number>((resolve, reject) => {
       server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error, bound) =>
