@@ -3,7 +3,7 @@ import { createContainer, removeContainer } from "../../common/engine/api/contai
 import { readContainerFile } from "../../common/engine/api/read-file.ts";
 import { statPath } from "../../common/engine/api/stat-path.ts";
 import type { Engine } from "../../common/engine/engine.ts";
-import { isAtLeast, type KubernetesVersion, parseKubernetesVersion } from "../kubeadm/version.ts";
+import { isAtLeast, type KubernetesVersion, parseKubernetesVersion, tooOld } from "../kubeadm/version.ts";
 import { IMAGE_CONTAINER_LABELS, imageContainerName } from "./image-containers.ts";
 
 const TIMEOUT_MS = 30_000;
@@ -74,6 +74,8 @@ async function anyOf(program: string, has: (path: string) => Promise<boolean>): 
 export function nodeImageProblem(image: NodeImage, networking: ClusterNetworking): string | undefined {
   const { version, missing, missingPlugins, hasPodNetwork } = image;
   if (!version || missing.length > 0) return `is not a node image: it has no ${missing.join(", no ")}`;
+  const old = tooOld(version);
+  if (old !== undefined) return `cannot be used: ${old}`;
   if (networking.podNetwork === PodNetwork.POD_NETWORK_KERNEL && missingPlugins.length > 0) {
     return `cannot have the kernel pod network: it has no ${missingPlugins.join(", no ")}`;
   }

@@ -2,12 +2,11 @@ import { invalidArgument } from "../../common/errors/errors.ts";
 import { type KubernetesVersion, parseKubernetesVersion } from "../kubeadm/version.ts";
 
 /**
- * Kubernetes goes to a later patch of the same minor version or to the next minor version: INVALID_ARGUMENT on `image` for a downgrade, the
- * same version, or a skipped one.
+ * Kubernetes goes to a later patch of the same minor version or to the next minor version: INVALID_ARGUMENT on `image` for a downgrade or a
+ * skipped version. The same version is allowed: another image of it, and an upgrade that was interrupted is taken up so.
  */
 export function checkUpgrade(present: string, target: KubernetesVersion): void {
   const from = parseKubernetesVersion(present);
-  // An upgrade that was interrupted is taken up by one to the same version: which nodes have it is the job's to see.
   const problem = from && upgradeProblem(from, target);
   if (problem !== undefined) throw invalidArgument([{ field: "image", description: problem }]);
 }

@@ -5,7 +5,7 @@ import { kubeletConfiguration } from "./kubelet-configuration.ts";
 import { initConfiguration, joinConfiguration } from "./node-registration.ts";
 import type { KubeadmOptions } from "./options.ts";
 import { type Patches, patchDocuments } from "./patches.ts";
-import { isAtLeast, kubeadmApi } from "./version.ts";
+import { isAtLeast, kubeadmApi, tooOld } from "./version.ts";
 
 /** One document of kubeadm's configuration. */
 export interface Document {
@@ -13,9 +13,6 @@ export interface Document {
   kind: string;
   [field: string]: unknown;
 }
-
-/** The oldest with kubeadm's v1beta2. */
-const OLDEST = { major: 1, minor: 15 };
 
 /**
  * kubeadm's configuration of one node, patched: what the cluster is, and how this node begins or joins it. Every node has all documents, so
@@ -45,12 +42,8 @@ export function kubeadmDocuments(options: KubeadmOptions, patches: readonly Patc
 
 /** What a version cannot do of what is wanted. */
 function versionProblems({ version, kubeProxyMode }: KubeadmOptions): string[] {
-  const problems: string[] = [];
-  if (!isAtLeast(version, OLDEST.major, OLDEST.minor)) {
-    problems.push(
-      `Kubernetes ${version.text} is older than v${OLDEST.major}.${OLDEST.minor}, the oldest that can be set up`,
-    );
-  }
+  const old = tooOld(version);
+  const problems = old === undefined ? [] : [old];
   if (kubeProxyMode === KubeProxyMode.KUBE_PROXY_MODE_NFTABLES && !isAtLeast(version, 1, 29)) {
     problems.push(`kube-proxy of Kubernetes ${version.text} has no mode nftables: it came with v1.29`);
   }

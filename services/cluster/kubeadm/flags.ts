@@ -8,6 +8,16 @@ export function flags(version: KubernetesVersion, values: Readonly<Record<string
   return Object.entries(values).map(([name, value]) => ({ name, value }));
 }
 
+export function isFlags(value: unknown): value is Flags {
+  if (!isMap(value)) return false;
+  if (!Array.isArray(value)) return Object.values(value).every((flag) => typeof flag === "string");
+  return value.every((flag) => isMap(flag) && typeof flag["name"] === "string" && typeof flag["value"] === "string");
+}
+
+function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
+}
+
 /** `A=true,B=false`, ordered by name. */
 export function pairs(values: Readonly<Record<string, string | boolean>>): string {
   return sorted(values)

@@ -13,19 +13,29 @@ export interface Patches {
 
 type MergePatch = Record<string, unknown> & { kind: string };
 
+/** A patch that was read: the documents as it leaves them. Throws where it cannot be applied to one that it is for. */
+export type Patch = (documents: readonly Document[]) => Document[];
+
 /**
  * Documents as `patches` leave them: merge patches first, then RFC 6902, each in its order. As with kind, a patch is for the documents of its
  * kind; its `apiVersion` may be left out, or be of another version only when it is meant for that version alone.
  */
 export function patchDocuments(documents: readonly Document[], patches: Patches): Document[] {
-  const merges = patches.merge.flatMap(parseMergePatch);
-  const operations = patches.json.map((patch) => ({ target: patch, list: parseJsonPatch(patch.patch) }));
-  return documents.map((document) => {
-    const merged = merges.filter((patch) => isFor(patch, document)).reduce<Document>(merge, document);
-    return operations
-      .filter(({ target }) => isTarget(target, document))
-      .reduce<Document>((patched, { list }) => applyOperations(patched, list), merged);
-  });
+  const all = [...patches.merge.map(mergePatch), ...patches.json.map(jsonPatch)];
+  return all.reduce<Document[]>((patched, patch) => patch(patched), [...documents]);
+}
+
+/** Of YAML documents. */
+export function mergePatch(text: string): Patch {
+  const parsed = parseMergePatch(text);
+  return (documents) =>
+    documents.map((document) => parsed.filter((patch) => isFor(patch, document)).reduce<Document>(merge, document));
+}
+
+export function jsonPatch(target: JsonPatch): Patch {
+  const operations = parseJsonPatch(target.patch);
+  return (documents) =>
+    documents.map((document) => (isTarget(target, document) ? applyOperations(document, operations) : document));
 }
 
 /** What is wrong with one; empty: nothing. */

@@ -1,5 +1,5 @@
 import type { Document } from "./documents.ts";
-import type { Flags } from "./flags.ts";
+import { type Flags, isFlags } from "./flags.ts";
 
 export interface Taint {
   key: string;
@@ -59,13 +59,6 @@ function items(flag: string): string[] {
 
 function byName(flags: Flags): Record<string, string> {
   return Array.isArray(flags) ? Object.fromEntries(flags.map(({ name, value }) => [name, value])) : flags;
-}
-
-function isFlags(value: unknown): value is Flags {
-  if (Array.isArray(value)) {
-    return value.every((flag) => isMap(flag) && typeof flag["name"] === "string" && typeof flag["value"] === "string");
-  }
-  return isMap(value) && Object.values(value).every((flag) => typeof flag === "string");
 }
 
 function isTaint(value: unknown): value is Taint {

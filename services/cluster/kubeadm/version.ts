@@ -7,6 +7,8 @@ export interface KubernetesVersion {
   text: string;
 }
 
+/** The oldest minor version that can be set up: its kubeadm is the first with v1beta2. */
+const OLDEST_MINOR = 15;
 const MAX_CHARS = 100;
 const PATTERN = /^v?(\d{1,4})\.(\d{1,4})\.(\d{1,4})((?:[-+][0-9A-Za-z.+-]+)?)$/;
 
@@ -26,6 +28,12 @@ export function parseKubernetesVersion(stated: string): KubernetesVersion | unde
 /** Whether it is of that minor version or a later one, pre-releases of that one included (as kind counts them). */
 export function isAtLeast(version: KubernetesVersion, major: number, minor: number): boolean {
   return version.major > major || (version.major === major && version.minor >= minor);
+}
+
+/** Why it cannot be set up at all; undefined where it can. */
+export function tooOld(version: KubernetesVersion): string | undefined {
+  if (isAtLeast(version, 1, OLDEST_MINOR)) return undefined;
+  return `Kubernetes ${version.text} is older than v1.${OLDEST_MINOR}, the oldest that can be set up`;
 }
 
 /** Versions of kubeadm's configuration as kind chooses them, so that patches written for kind find the same. */

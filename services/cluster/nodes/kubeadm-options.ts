@@ -2,6 +2,7 @@ import type { Cluster } from "../../../proto/gen/gantry/cluster/v1/cluster.ts";
 import { type Node, NodeRole } from "../../../proto/gen/gantry/cluster/v1/node.ts";
 import { containerNameOfNode, engineNameOfCluster } from "../clusters/names.ts";
 import { type Document, kubeadmDocuments } from "../kubeadm/documents.ts";
+import type { KubeadmOptions } from "../kubeadm/options.ts";
 import type { HostCapacity } from "../kubeadm/reserved.ts";
 import type { KubernetesVersion } from "../kubeadm/version.ts";
 
@@ -28,15 +29,26 @@ export interface NodeDocumentsInput {
 
 /** kubeadm's configuration of a node, from the records. */
 export function nodeDocuments(input: NodeDocumentsInput): Document[] {
+  const { kubeadmConfigPatches, kubeadmConfigJsonPatches } = input.cluster.spec!;
+  return kubeadmDocuments(kubeadmOptions(input), [
+    { merge: kubeadmConfigPatches, json: kubeadmConfigJsonPatches },
+    { merge: input.node.spec!.kubeadmConfigPatches, json: [] },
+  ]);
+}
+
+export function kubeadmOptions(input: NodeDocumentsInput): KubeadmOptions {
   const { cluster, node, nodes, version, token, authorityHash, host, cgroupV1 } = input;
   const spec = cluster.spec!;
   const networking = spec.networking!;
   const { endpointName, apiIpv4 } = cluster.reservation!;
-  const options = {
+  return {
     version,
     clusterName: engineNameOfCluster(cluster.meta!.name),
     endpointName,
-    apiNames: [...new Set(["localhost", "127.0.0.1", networking.apiServerAddress, apiIpv4])],
+    // A cluster that is looked at before it is made has no address yet.
+    apiNames: [...new Set(["localhost", "127.0.0.1", networking.apiServerAddress, apiIpv4])].filter(
+      (name) => name !== "",
+    ),
     token,
     authorityHash,
     podSubnet: networking.podSubnet,
@@ -61,8 +73,4 @@ export function nodeDocuments(input: NodeDocumentsInput): Document[] {
       host,
     },
   };
-  return kubeadmDocuments(options, [
-    { merge: spec.kubeadmConfigPatches, json: spec.kubeadmConfigJsonPatches },
-    { merge: node.spec!.kubeadmConfigPatches, json: [] },
-  ]);
 }

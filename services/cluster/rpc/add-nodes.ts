@@ -1,9 +1,9 @@
-import { ClusterState } from "../../../proto/gen/gantry/cluster/v1/cluster.ts";
+import { type Cluster, ClusterState } from "../../../proto/gen/gantry/cluster/v1/cluster.ts";
 import { ClusterJob } from "../../../proto/gen/gantry/cluster/v1/job.ts";
 import { type Node, NodeGroup, NodeRole } from "../../../proto/gen/gantry/cluster/v1/node.ts";
 import type { AddNodesRequest } from "../../../proto/gen/gantry/cluster/v1/service.ts";
 import type { Operation } from "../../../proto/gen/google/longrunning/operations.ts";
-import { failedPrecondition } from "../../common/errors/errors.ts";
+import { failedPrecondition, type GantryError } from "../../common/errors/errors.ts";
 import { idOf } from "../../common/names/resource-names.ts";
 import { Violations } from "../../common/names/violations.ts";
 import { parseRange } from "../../common/network/cidr.ts";
@@ -18,10 +18,12 @@ import { groupWithDefaults } from "../clusters/defaults.ts";
 import { hostRoom, hostRules } from "../clusters/host-facts.ts";
 import { CONTROL_PLANES_MAX, NODES_MAX, POD_PREFIX } from "../clusters/limits.ts";
 import { CLUSTER, containerNameOfNode } from "../clusters/names.ts";
+import { compareNodes } from "../clusters/node-order.ts";
 import { countControlPlanes, planNodes } from "../clusters/plan-nodes.ts";
 import type { ClusterServiceContext } from "../context.ts";
 import { nodesOf } from "../jobs/context.ts";
 import { clusterKind, nodeKind } from "../kinds.ts";
+import { checkKubernetes } from "../nodes/check-kubernetes.ts";
 import { needState, submitVerb } from "./cluster-verb.ts";
 import { nodeRecord } from "./create/admit.ts";
 import { checkFree, checkHostRoom } from "./create/check-host.ts";
@@ -35,7 +37,8 @@ export function addNodes(service: ClusterServiceContext) {
     async handler({ name, nodes, etag, requestId, retain }, call) {
       const { store, tools, catalog, admission } = service;
       const group = groupWithDefaults(nodes ?? NodeGroup.fromPartial({}));
-      const { host, networking } = await hostAndNetworking(service, name);
+      const cluster = await store.need(clusterKind, name);
+      const { host } = cluster.meta!;
       const here = host === tools.host;
       const found = new Violations();
       checkRequestId(found, requestId);
@@ -43,9 +46,8 @@ export function addNodes(service: ClusterServiceContext) {
       checkNode(found, group.spec!, here ? await hostRules(tools.subnets) : undefined, "nodes.spec");
       const ports = found.empty ? groupPorts([group], "nodes") : [];
       checkHostPorts(found, ports);
-      const images = new Map(group.spec!.image === "" ? [] : [[group.spec!.image, "nodes.spec.image"]]);
       const unavailable =
-        here && found.empty ? await checkImages(service, images, networking, found, call.signal) : undefined;
+        here && found.empty ? await checkHere(service, cluster, group, found, call.signal) : undefined;
       found.throwIfAny();
       const room = here ? await hostRoom(tools.engine, call.signal) : undefined;
       const parameters = ClusterJob.fromPartial({});
@@ -63,8 +65,7 @@ export function addNodes(service: ClusterServiceContext) {
             needState(cluster, "adding nodes", STATES, "running");
             if (unavailable) throw unavailable;
             const present = await nodesOf(store, name);
-            const taken = new Set(present.map(({ meta }) => idOf(meta!.name)));
-            const planned = planNodes(idOf(name), [group], taken);
+            const planned = planNodes(idOf(name), [group], idsOf(present));
             checkCounts(name, present, group, cluster.spec!.networking!.podSubnet);
             const names = new Violations();
             const ids = planned.map(({ id }) => id);
@@ -89,9 +90,32 @@ export function addNodes(service: ClusterServiceContext) {
   });
 }
 
-async function hostAndNetworking({ store }: ClusterServiceContext, name: string) {
-  const { meta, spec } = await store.need(clusterKind, name);
-  return { host: meta!.host, networking: spec!.networking! };
+/** What the image says, or why it can't be had. */
+async function checkHere(
+  service: ClusterServiceContext,
+  cluster: Cluster,
+  group: NodeGroup,
+  found: Violations,
+  signal: AbortSignal,
+): Promise<GantryError | undefined> {
+  const { name, host } = cluster.meta!;
+  const { image, networking } = cluster.spec!;
+  const imageField = "nodes.spec.image";
+  const own = new Map([[group.spec!.image || image, imageField]]);
+  const { unavailable, versions } = await checkImages(service, own, networking!, found, signal);
+  if (!found.empty) return unavailable;
+  const present = await nodesOf(service.store, name);
+  const wanted = planNodes(idOf(name), [group], idsOf(present)).map((planned) => ({
+    node: nodeRecord(name, host, planned),
+    path: "nodes.spec",
+  }));
+  const nodes = [...present, ...wanted.map(({ node }) => node)].toSorted(compareNodes);
+  await checkKubernetes(found, { cluster, nodes, wanted, imageField, versions });
+  return unavailable;
+}
+
+function idsOf(nodes: readonly Node[]): Set<string> {
+  return new Set(nodes.map(({ meta }) => idOf(meta!.name)));
 }
 
 function checkCounts(name: string, present: readonly Node[], group: NodeGroup, podSubnet: string): void {

@@ -1,4 +1,4 @@
-import { ClusterState } from "../../../proto/gen/gantry/cluster/v1/cluster.ts";
+import { type Cluster, ClusterState } from "../../../proto/gen/gantry/cluster/v1/cluster.ts";
 import { ClusterJob } from "../../../proto/gen/gantry/cluster/v1/job.ts";
 import { Node } from "../../../proto/gen/gantry/cluster/v1/node.ts";
 import type { UpgradeClusterRequest } from "../../../proto/gen/gantry/cluster/v1/service.ts";
@@ -14,6 +14,9 @@ import { CLUSTER } from "../clusters/names.ts";
 import type { ClusterServiceContext } from "../context.ts";
 import { nodesOf } from "../jobs/context.ts";
 import { clusterKind } from "../kinds.ts";
+import type { KubernetesVersion } from "../kubeadm/version.ts";
+import { checkConfiguration } from "../nodes/check-configuration.ts";
+import { hostFacts } from "../nodes/cluster-files.ts";
 import { needState, submitVerb } from "./cluster-verb.ts";
 import { checkImages } from "./create/check-images.ts";
 
@@ -23,17 +26,18 @@ export function upgradeCluster(service: ClusterServiceContext) {
   return unary<UpgradeClusterRequest, Operation>({
     access: ({ name }) => onName(CLUSTER, name, "editor"),
     async handler({ name, image, etag, requestId, drainTimeout = DRAIN_TIMEOUT }, call) {
-      const { store, tools, images } = service;
-      const { meta, spec } = await store.need(clusterKind, name);
+      const { store, tools } = service;
+      const before = await store.need(clusterKind, name);
       const found = new Violations();
       checkRequestId(found, requestId);
       checkDrainTimeout(found, drainTimeout, "drain_timeout");
       const good = found.check(isImageReference(image), "image", "is not an OCI image reference");
-      const here = good && meta!.host === tools.host;
-      const unavailable =
-        here && (await checkImages(service, new Map([[image, "image"]]), spec!.networking!, found, call.signal));
+      const here = good && before.meta!.host === tools.host;
+      const networking = before.spec!.networking!;
+      const checked = here && (await checkImages(service, new Map([[image, "image"]]), networking, found, call.signal));
+      const target = checked ? checked.versions.get(image) : undefined;
+      if (target) await checkPatches(found, before, await nodesOf(store, name), target);
       found.throwIfAny();
-      const target = here && !unavailable ? (await images.find(image, call.signal))?.version : undefined;
       const parameters = ClusterJob.fromPartial({ image, drainTimeout });
       return submitVerb(service, call, {
         job: "upgrade-cluster",
@@ -44,7 +48,7 @@ export function upgradeCluster(service: ClusterServiceContext) {
         parameters,
         async change(cluster) {
           needState(cluster, "upgrade", STATES, "running");
-          if (unavailable) throw unavailable;
+          if (checked && checked.unavailable) throw checked.unavailable;
           if (target) checkUpgrade(cluster.status?.kubernetesVersion ?? "", target);
           parameters.previousNodes = (await nodesOf(store, name)).map(({ meta: of, spec: was }) =>
             Node.fromPartial({ meta: { name: of!.name }, spec: { image: was!.image } }),
@@ -54,4 +58,15 @@ export function upgradeCluster(service: ClusterServiceContext) {
       });
     },
   });
+}
+
+/** They are applied to what the new version's kubeadm reads, too. */
+async function checkPatches(
+  found: Violations,
+  cluster: Cluster,
+  nodes: readonly Node[],
+  version: KubernetesVersion,
+): Promise<void> {
+  const wanted = nodes.map((node) => ({ node, version, path: `${node.meta!.name}: spec` }));
+  checkConfiguration(found, cluster, nodes, wanted, await hostFacts());
 }

@@ -1,4 +1,4 @@
-import type { ClusterSpec } from "../../../../proto/gen/gantry/cluster/v1/cluster.ts";
+import { Cluster, type ClusterSpec } from "../../../../proto/gen/gantry/cluster/v1/cluster.ts";
 import type { CreateClusterRequest } from "../../../../proto/gen/gantry/cluster/v1/service.ts";
 import type { GantryError } from "../../../common/errors/errors.ts";
 import { checkId } from "../../../common/names/ids.ts";
@@ -11,9 +11,13 @@ import { checkNodeNames } from "../../clusters/check-names.ts";
 import { checkSpec } from "../../clusters/check-spec.ts";
 import { withDefaults } from "../../clusters/defaults.ts";
 import { hostRoom, type HostRoom, hostRules } from "../../clusters/host-facts.ts";
+import { endpointNameOf } from "../../clusters/names.ts";
+import { compareNodes } from "../../clusters/node-order.ts";
 import { type PlannedNode, planNodes } from "../../clusters/plan-nodes.ts";
 import type { ClusterServiceContext } from "../../context.ts";
-import { checkImages } from "./check-images.ts";
+import { checkKubernetes, type KubernetesCheck } from "../../nodes/check-kubernetes.ts";
+import { nodeRecord } from "./admit.ts";
+import { type CheckedImages, checkImages } from "./check-images.ts";
 
 export interface Wanted {
   name: string;
@@ -54,8 +58,9 @@ export async function checkRequest(
     name,
     nodes.map(({ id }) => id),
   );
-  const imageProblem =
+  const images =
     here && found.empty ? await checkImages(service, imagesOf(spec), spec.networking!, found, call.signal) : undefined;
+  if (images && found.empty) await checkKubernetes(found, kubernetesCheck(name, spec, nodes, images.versions));
   return {
     name,
     labels: cluster?.meta?.labels ?? {},
@@ -63,8 +68,27 @@ export async function checkRequest(
     spec,
     nodes,
     found,
-    imageProblem,
+    imageProblem: images?.unavailable,
     room: here && found.empty ? await hostRoom(tools.engine, call.signal) : undefined,
+  };
+}
+
+function kubernetesCheck(
+  name: string,
+  spec: ClusterSpec,
+  planned: readonly PlannedNode[],
+  versions: CheckedImages["versions"],
+): KubernetesCheck {
+  const wanted = planned.map((each) => {
+    const group = spec.nodeGroups.findIndex((other) => other.spec === each.spec);
+    return { node: nodeRecord(name, spec.host, each), path: `cluster.spec.node_groups[${group}].spec` };
+  });
+  return {
+    cluster: Cluster.fromPartial({ meta: { name }, spec, reservation: { endpointName: endpointNameOf(name) } }),
+    nodes: wanted.map(({ node }) => node).toSorted(compareNodes),
+    wanted,
+    imageField: "cluster.spec.image",
+    versions,
   };
 }
 

@@ -56,7 +56,7 @@ test("certificates say what the patched configuration says", () => {
     { merge: ["kind: ClusterConfiguration\napiServer: {certSANs: 7}\n"], json: [] },
   ]);
   assert.throws(() => certificateFacts(broken), {
-    message: "ClusterConfiguration: apiServer.certSANs is not a list of strings",
+    message: "ClusterConfiguration: apiServer.certSANs is not a list of DNS names and IP addresses",
   });
 });
 

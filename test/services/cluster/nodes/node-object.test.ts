@@ -51,7 +51,10 @@ test("a registration of the wrong kind is told by its field", () => {
     ["null", /InitConfiguration: nodeRegistration is not a mapping/],
     ["{criSocket: 1}", /nodeRegistration\.criSocket is not a string/],
     ["{taints: nope}", /nodeRegistration\.taints is not a list of taints/],
-    ["{kubeletExtraArgs: {v: 4}}", /nodeRegistration\.kubeletExtraArgs is not a mapping or list of flags with strings as values/],
+    [
+      "{kubeletExtraArgs: {v: 4}}",
+      /nodeRegistration\.kubeletExtraArgs is not a mapping or list of flags with strings as values/,
+    ],
   ] as const) {
     assert.throws(() => objectOf("v1.20.2", patch), problem);
   }
