@@ -65,7 +65,7 @@ async function installNetwork(ctx: ClusterContext, container: string): Promise<v
 async function introduce(ctx: ClusterContext, container: string): Promise<void> {
   await run(ctx, container, initPhase("mark-control-plane"));
   await waitForNamespace(ctx, "kube-public");
-  await run(ctx, container, initPhase("bootstrap-token"));
+  await run(ctx, container, [...initPhase("bootstrap-token"), "--skip-token-print"]);
 }
 
 async function waitForNamespace(ctx: ClusterContext, name: string): Promise<void> {
