@@ -2,6 +2,7 @@ import { isIPv4 } from "node:net";
 import { type ClusterNetworking, KubeProxyMode, PodNetwork } from "../../../proto/gen/gantry/cluster/v1/cluster.ts";
 import type { Violations } from "../../common/names/violations.ts";
 import { formatRange, overlaps, parseRange, type Range } from "../../common/network/cidr.ts";
+import { API_SERVER_ADDRESS } from "./defaults.ts";
 import { isMember } from "./is-member.ts";
 import { DNS_SEARCH_MAX, POD_PREFIX, PORT_MAX, SERVICE_PREFIX_MAX, SERVICE_PREFIX_MIN } from "./limits.ts";
 
@@ -100,6 +101,11 @@ function checkApi(
   else if (rules && !apiServerAddress.startsWith("127.") && !rules.addresses.includes(apiServerAddress)) {
     found.add(address, `${apiServerAddress} is not an address of the host`);
   }
+  found.check(
+    apiServerAddress === API_SERVER_ADDRESS || controlPlanes <= 1,
+    address,
+    "several control planes are reached at an address of their own: leave it empty",
+  );
   const port = `${path}.api_server_port`;
   const good = apiServerPort >= 0 && apiServerPort <= PORT_MAX;
   if (!found.check(good, port, `${apiServerPort} is not a port, 1 to 65535, or 0 for any free one`)) return;

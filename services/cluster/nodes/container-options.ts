@@ -90,10 +90,15 @@ export function nodeContainerOptions(input: NodeContainerInput) {
       NetworkMode: network,
       LogConfig: LOG_CONFIG,
     },
-    NetworkingConfig: {
-      EndpointsConfig: { [network]: { IPAMConfig: { IPv4Address: node.reservation!.ipv4 } } },
-    },
+    NetworkingConfig: { EndpointsConfig: { [network]: endpointOf(cluster, node) } },
   };
+}
+
+/** Its place in the cluster's network: at its address, and under the API's name where that is the API's too. */
+export function endpointOf({ reservation }: Cluster, node: Node) {
+  const { ipv4 } = node.reservation!;
+  const { endpointName = "", apiIpv4 = "" } = reservation ?? {};
+  return { IPAMConfig: { IPv4Address: ipv4 }, ...(ipv4 === apiIpv4 ? { Aliases: [endpointName] } : {}) };
 }
 
 const MODULES = { Type: "bind", Source: "/lib/modules", Target: "/lib/modules", ReadOnly: true };

@@ -59,7 +59,7 @@ export function settledClusterStatus(
   const controlPlanes = staying.filter(({ spec }) => spec?.role === NodeRole.NODE_ROLE_CONTROL_PLANE);
   const status: ClusterStatus = {
     ...before,
-    ...endpoints(cluster, controlPlanes.length),
+    ...endpoints(cluster, controlPlanes),
     conditions: [...before.conditions],
     state: stateOf(before, staying, api),
     kubernetesVersion: api.version || before.kubernetesVersion,
@@ -103,15 +103,19 @@ function apiVerdict({ state, message }: ApiState): Verdict {
 }
 
 /** Where the API is: published on the host, or with several control planes at an address that the host's kernel spreads. */
-function endpoints({ spec, reservation }: Cluster, controlPlanes: number): Partial<ClusterStatus> {
+function endpoints({ spec, reservation }: Cluster, controlPlanes: readonly Node[]): Partial<ClusterStatus> {
   if (!reservation) return {};
   const { apiPort, apiIpv4, endpointName } = reservation;
   const host = spec?.networking?.apiServerAddress || "127.0.0.1";
-  const published = controlPlanes === 1 && apiPort !== 0 ? `https://${formatHostPort({ host, port: apiPort })}` : "";
+  const published =
+    controlPlanes.length === 1 && apiPort !== 0 ? `https://${formatHostPort({ host, port: apiPort })}` : "";
   const direct = apiIpv4 === "" ? "" : `https://${apiIpv4}:${API_PORT}`;
+  // The name is known in the whole network where a container stands behind it, else to the nodes alone.
+  const spread = apiIpv4 !== "" && !controlPlanes.some((node) => node.reservation?.ipv4 === apiIpv4);
+  const named = endpointName === "" ? "" : `https://${endpointName}:${API_PORT}`;
   return {
     endpoint: published || direct,
-    internalEndpoint: endpointName === "" ? "" : `https://${endpointName}:${API_PORT}`,
+    internalEndpoint: spread ? direct : named,
   };
 }
 

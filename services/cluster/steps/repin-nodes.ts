@@ -1,4 +1,5 @@
 import type Docker from "dockerode";
+import type { Node } from "../../../proto/gen/gantry/cluster/v1/node.ts";
 import { findContainer } from "../../common/engine/api/containers.ts";
 import { connectNetwork, disconnectNetwork, findNetwork } from "../../common/engine/api/networks.ts";
 import { failedPrecondition } from "../../common/errors/errors.ts";
@@ -6,6 +7,7 @@ import type { Step } from "../../common/jobs/api.ts";
 import { containerNameOfNode } from "../clusters/names.ts";
 import type { ClusterContext } from "../jobs/context.ts";
 import { nodesOfJob } from "../jobs/nodes-of-job.ts";
+import { endpointOf } from "../nodes/container-options.ts";
 import { ENGINE_ATTEMPTS } from "./attempts.ts";
 import { ensureNetwork } from "./create-network.ts";
 import { openApiAddress } from "./open-api-address.ts";
@@ -15,7 +17,7 @@ const CALL_TIMEOUT_MS = 60_000;
 
 interface Pinned {
   container: string;
-  ipv4: string;
+  node: Node;
 }
 
 /**
@@ -39,9 +41,9 @@ export const repinNodes: Step<ClusterContext> = {
     const all = found.flatMap((each) => each ?? []);
     // All of them leave before the first comes: one may be at the address of another.
     await Promise.all(all.map((each) => leave(ctx, each)));
-    for (const { container, ipv4 } of all) {
-      ctx.log.info({ container, ipv4 }, "node put back at its address");
-      const body = { Container: container, EndpointConfig: { IPAMConfig: { IPv4Address: ipv4 } } };
+    for (const { container, node } of all) {
+      ctx.log.info({ container, ipv4: node.reservation!.ipv4 }, "node put back at its address");
+      const body = { Container: container, EndpointConfig: endpointOf(ctx.cluster, node) };
       await connectNetwork(ctx.tools.engine, network!.Id, body, limits(ctx));
     }
     await openApiAddress.do(ctx);
@@ -49,15 +51,11 @@ export const repinNodes: Step<ClusterContext> = {
 };
 
 /** Undefined for a node that is where it belongs, or whose container is gone. */
-async function astray(
-  ctx: ClusterContext,
-  { meta, reservation }: ClusterContext["nodes"][number],
-  networkId: string,
-): Promise<Pinned | undefined> {
-  const container = containerNameOfNode(meta!.name);
+async function astray(ctx: ClusterContext, node: Node, networkId: string): Promise<Pinned | undefined> {
+  const container = containerNameOfNode(node.meta!.name);
   const raw = await findContainer(ctx.tools.engine, container, { signal: ctx.signal });
-  const ipv4 = reservation!.ipv4;
-  return !raw || isPinned(raw, { network: ctx.networkName, networkId, ipv4 }) ? undefined : { container, ipv4 };
+  const { ipv4 } = node.reservation!;
+  return !raw || isPinned(raw, { network: ctx.networkName, networkId, ipv4 }) ? undefined : { container, node };
 }
 
 export interface Place {

@@ -136,6 +136,11 @@ const bad: [string, Input, string[]][] = [
   ["an address of another host", net({ apiServerAddress: "192.168.7.6" }), ["networking.api_server_address"]],
   ["a port of the API", net({ apiServerPort: 65_536 }), ["networking.api_server_port"]],
   [
+    "an address of the host for several control planes",
+    { ...net({ apiServerAddress: "192.168.7.5" }), ...node({}, 3) },
+    ["networking.api_server_address"],
+  ],
+  [
     "a port for several control planes",
     { ...net({ apiServerPort: 6443 }), ...node({}, 3) },
     ["networking.api_server_port"],

@@ -47,10 +47,15 @@ test("a node is what kind makes it", () => {
   assert.deepEqual(modules, { Type: "bind", Source: "/lib/modules", Target: "/lib/modules", ReadOnly: true });
 });
 
-test("its address is pinned, and it knows the API by name", () => {
+test("its address is pinned, it knows the API by name, and the network by it the node whose address is the API's", () => {
   const made = options({});
   assert.deepEqual(made.NetworkingConfig.EndpointsConfig["gantry-dev"], { IPAMConfig: { IPv4Address: "10.208.0.3" } });
   assert.equal(made.HostConfig.NetworkMode, "gantry-dev");
+  const alone = cluster(NAME, { reservation: { apiIpv4: "10.208.0.3", endpointName: "dev-api" } });
+  assert.deepEqual(options({}, alone).NetworkingConfig.EndpointsConfig["gantry-dev"], {
+    IPAMConfig: { IPv4Address: "10.208.0.3" },
+    Aliases: ["dev-api"],
+  });
   assert.deepEqual(made.HostConfig.ExtraHosts, ["dev-api:10.208.0.2"]);
   assert.deepEqual(made.HostConfig.DnsSearch, ["example.com"]);
 });

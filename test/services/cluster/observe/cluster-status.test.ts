@@ -93,6 +93,11 @@ test("endpoints: published with one control plane, an address of its own with se
   assert.equal(one.network, "gantry-dev");
   const second = node(2, READY);
   second.spec!.role = node(1, READY).spec!.role;
-  const several = observedClusterStatus(cluster(), [node(1, READY), second], REACHABLE, NOW);
-  assert.equal(several.endpoint, "https://10.208.0.2:6443");
+  const reservation = { apiIpv4: "10.208.0.9", endpointName: "dev-api" };
+  const several = observedClusterStatus(cluster({ reservation }), [node(1, READY), second], REACHABLE, NOW);
+  // Its name is known to the nodes alone.
+  assert.deepEqual(
+    [several.endpoint, several.internalEndpoint],
+    ["https://10.208.0.9:6443", "https://10.208.0.9:6443"],
+  );
 });
