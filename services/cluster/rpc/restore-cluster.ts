@@ -3,6 +3,7 @@ import {
   type ClusterSnapshot,
   ClusterSnapshotState,
   ClusterState,
+  PowerState,
 } from "../../../proto/gen/gantry/cluster/v1/cluster.ts";
 import { ClusterJob } from "../../../proto/gen/gantry/cluster/v1/job.ts";
 import type { RestoreClusterRequest } from "../../../proto/gen/gantry/cluster/v1/service.ts";
@@ -50,6 +51,7 @@ export function restoreCluster(service: ClusterServiceContext) {
           checkSnapshotOf(cluster, record);
           // Written as it is: of this and a deletion of the snapshot, the second sees the first.
           tx.put(clusterSnapshotKind, record);
+          cluster.spec!.power = PowerState.POWER_STATE_RUNNING;
         },
       });
     },
