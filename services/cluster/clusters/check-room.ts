@@ -1,6 +1,6 @@
 import { type Node, NodeRole, type NodeSpec, NodeState } from "../../../proto/gen/gantry/cluster/v1/node.ts";
 import { failedPrecondition } from "../../common/errors/errors.ts";
-import type { HostRoom } from "./host-facts.ts";
+import type { FreeRoom, HostRoom } from "./host-facts.ts";
 import { CONTROL_PLANE_MEMORY_BYTES, NODE_DISK_BYTES, WORKER_MEMORY_BYTES } from "./limits.ts";
 
 const MIB = 1024 ** 2;
@@ -15,7 +15,7 @@ export function memoryDemand({ memoryBytes, role }: NodeSpec): number {
  * FAILED_PRECONDITION HOST_TOO_SMALL when the host has no room for the nodes. `others`: nodes of the host; those that are being created have
  * not taken yet what they will.
  */
-export function checkRoom(wanted: readonly NodeSpec[], others: readonly Node[], room: HostRoom, host: string): void {
+export function checkRoom(wanted: readonly NodeSpec[], others: readonly Node[], room: FreeRoom, host: string): void {
   const coming = others.filter(({ status }) => status?.state === NodeState.NODE_STATE_CREATING);
   const sum = (specs: readonly NodeSpec[]): number => specs.reduce((bytes, spec) => bytes + memoryDemand(spec), 0);
   const free = {
@@ -30,12 +30,21 @@ export function checkRoom(wanted: readonly NodeSpec[], others: readonly Node[], 
 }
 
 /** As checkRoom, for a node that is there: more memory than it had must be free. */
-export function checkGrowth(before: NodeSpec, after: NodeSpec, room: HostRoom, host: string): void {
+export function checkGrowth(before: NodeSpec, after: NodeSpec, room: FreeRoom, host: string): void {
   if (after.memoryBytes <= before.memoryBytes || before.memoryBytes === 0n) return;
   const more = Number(after.memoryBytes - before.memoryBytes);
   if (more <= room.memoryBytes) return;
   const text = `host ${host} has no room: ${mib(more)} MiB of memory more, and ${mib(room.memoryBytes)} are free`;
   throw failedPrecondition("HOST_TOO_SMALL", text, { host });
+}
+
+/** FAILED_PRECONDITION NO_SUCH_DEVICE: otherwise a missing one is found when its node is started. */
+export function checkDevices(wanted: readonly NodeSpec[], { devices }: Pick<HostRoom, "devices">, host: string): void {
+  const missing = devices && wanted.flatMap((spec) => spec.devices).find((device) => !devices.has(device));
+  if (missing === undefined) return;
+  const has = devices!.size === 0 ? "none" : [...devices!].toSorted().join(", ");
+  const text = `the engine of host ${host} has no device ${missing}; of its Container Device Interface it has ${has}`;
+  throw failedPrecondition("NO_SUCH_DEVICE", text, { host, device: missing });
 }
 
 function mib(bytes: number): number {

@@ -1,5 +1,6 @@
 import { readFile, statfs } from "node:fs/promises";
 import { cpus, networkInterfaces, totalmem } from "node:os";
+import { compareVersions, DISCOVERED_DEVICES_API } from "../../common/engine/api-version.ts";
 import { engineInfo } from "../../common/engine/api/info.ts";
 import type { Engine } from "../../common/engine/engine.ts";
 import type { Range } from "../../common/network/cidr.ts";
@@ -17,7 +18,12 @@ export async function hostRules(subnets: Range): Promise<HostRules> {
   };
 }
 
-export interface HostRoom {
+export interface HostRoom extends FreeRoom {
+  /** That the engine can give to containers; undefined where it is too old to say. */
+  devices: ReadonlySet<string> | undefined;
+}
+
+export interface FreeRoom {
   /** What the kernel can give without swapping. */
   memoryBytes: number;
   /** Where the engine keeps its data. */
@@ -25,12 +31,15 @@ export interface HostRoom {
 }
 
 export async function hostRoom(engine: Engine, signal: AbortSignal): Promise<HostRoom> {
-  const [meminfo, { DockerRootDir }] = await Promise.all([
+  const [meminfo, { api }, { DockerRootDir, DiscoveredDevices }] = await Promise.all([
     readFile("/proc/meminfo", "utf8"),
+    engine.version(),
     engineInfo(engine, { signal }),
   ]);
   const { bavail, bsize } = await statfs(DockerRootDir);
-  return { memoryBytes: availableMemory(meminfo), diskBytes: bavail * bsize };
+  const tells = compareVersions(api, DISCOVERED_DEVICES_API) >= 0;
+  const devices = tells ? new Set((DiscoveredDevices ?? []).map(({ ID }) => ID)) : undefined;
+  return { memoryBytes: availableMemory(meminfo), diskBytes: bavail * bsize, devices };
 }
 
 export function availableMemory(meminfo: string): number {

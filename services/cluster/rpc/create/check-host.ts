@@ -2,7 +2,7 @@ import { ofAnotherRealm } from "../../../common/engine/labels.ts";
 import { failedPrecondition } from "../../../common/errors/errors.ts";
 import { type HostPort, portsClash } from "../../clusters/check-ports.ts";
 import { portHolder } from "../../clusters/port-holder.ts";
-import { checkRoom } from "../../clusters/check-room.ts";
+import { checkDevices, checkRoom } from "../../clusters/check-room.ts";
 import type { HostRoom } from "../../clusters/host-facts.ts";
 import type { PlannedNode } from "../../clusters/plan-nodes.ts";
 import type { HostTools } from "../../host-tools.ts";
@@ -33,11 +33,8 @@ export function checkFree(
 }
 
 export function checkHostRoom({ catalog, host }: HostTools, nodes: readonly PlannedNode[], room: HostRoom): void {
+  const specs = nodes.map(({ spec }) => spec);
+  checkDevices(specs, room, host);
   const others = catalog.onHost(host).flatMap(({ meta }) => catalog.nodes.of(meta!.name));
-  checkRoom(
-    nodes.map(({ spec }) => spec),
-    others,
-    room,
-    host,
-  );
+  checkRoom(specs, others, room, host);
 }

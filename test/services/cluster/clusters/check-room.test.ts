@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Node, NodeRole, NodeSpec, NodeState } from "../../../../proto/gen/gantry/cluster/v1/node.ts";
-import { checkRoom, memoryDemand } from "../../../../services/cluster/clusters/check-room.ts";
+import { checkDevices, checkRoom, memoryDemand } from "../../../../services/cluster/clusters/check-room.ts";
 import { availableMemory } from "../../../../services/cluster/clusters/host-facts.ts";
 import { GantryError } from "../../../../services/common/errors/errors.ts";
 
@@ -56,4 +56,23 @@ test("what nodes that are being created will take is not free", () => {
 test("what the kernel says is available", () => {
   assert.equal(availableMemory("MemTotal:  9 kB\nMemAvailable:   1024 kB\n"), MIB);
   assert.throws(() => availableMemory(""), /MemAvailable/);
+});
+
+test("a device that the engine does not have is told, unless the engine is too old to say", () => {
+  const gpu = NodeSpec.fromPartial({ role: NodeRole.NODE_ROLE_WORKER, devices: ["nvidia.com/gpu=0"] });
+  const check = (...devices: string[]) => checkDevices([controlPlane, gpu], { devices: new Set(devices) }, "here");
+  check("nvidia.com/gpu=0", "nvidia.com/gpu=all");
+  checkDevices([gpu], { devices: undefined }, "here");
+  checkDevices([controlPlane], { devices: new Set() }, "here");
+  const missing = /host here has no device nvidia\.com\/gpu=0; of its Container Device Interface it has /;
+  for (const [has, told] of [
+    [[], "none"],
+    [["b.c/d=2", "b.c/d=1"], "b.c/d=1, b.c/d=2"],
+  ] as const) {
+    assert.throws(
+      () => check(...has),
+      ({ reason, message }: GantryError) =>
+        reason === "NO_SUCH_DEVICE" && missing.test(message) && message.endsWith(told),
+    );
+  }
 });
