@@ -2,6 +2,7 @@ import { type ConfigReader, type Environment, readConfig } from "../services/com
 import { type ProcessConfig, readProcessConfig } from "../services/common/config/process.ts";
 import { readServices } from "../services/common/config/services.ts";
 import { splitHostPort } from "../services/common/config/values.ts";
+import { type GatewayLimits, readGatewayLimits } from "./limits.ts";
 
 export interface GatewayConfig extends ProcessConfig {
   /** WebSocket and HTTP. */
@@ -11,7 +12,7 @@ export interface GatewayConfig extends ProcessConfig {
   httpKeyPath: string;
   /** Values of the Origin header that browsers may come from, besides the gateway's own pages. */
   allowedOrigins: readonly string[];
-  connectionsMax: number;
+  limits: GatewayLimits;
   /** The one gRPC address of all services; empty: none. */
   grpcListen: string;
   /** gRPC address by service. */
@@ -32,10 +33,7 @@ export function buildGatewayConfig(c: ConfigReader): GatewayConfig {
   const httpKeyPath = c.path("GANTRY_HTTP_TLS_KEY", "", "PEM key of that certificate");
   const allowPlaintext = c.boolean("GANTRY_ALLOW_PLAINTEXT", false, "Plain HTTP on other addresses than loopback");
   const origins = c.string("GANTRY_ALLOWED_ORIGINS", "", "Web origins that may connect, with commas between");
-  const connectionsMax = c.integer("GANTRY_CONNECTIONS_MAX", 10_000, "WebSockets at a time", {
-    min: 1,
-    max: 1_000_000,
-  });
+  const limits = readGatewayLimits(c);
   const grpcListen = c.hostPort("GANTRY_GRPC_LISTEN", "127.0.0.1:9601", "The one gRPC address of all services");
   const services = readServices(c, "compute=127.0.0.1:9611");
   for (const service of services.keys()) {
@@ -60,7 +58,7 @@ export function buildGatewayConfig(c: ConfigReader): GatewayConfig {
       .split(",")
       .map((each) => each.trim())
       .filter((each) => each !== ""),
-    connectionsMax,
+    limits,
     grpcListen,
     services,
   };

@@ -55,6 +55,7 @@ export async function createContext(main: MainContext<GatewayConfig>): Promise<G
     log,
     services: [...clients.keys()],
     usageWanted: (kinds) => usage.want(kinds),
+    limits: config.limits.mirrors,
   });
   const usage = new UsageFeed({ world: mirrors.world, clients, toJson, log, signal, fail });
   mirrors.catalog.adopt(await takeWindows(windowsPath));
@@ -78,9 +79,9 @@ export async function createContext(main: MainContext<GatewayConfig>): Promise<G
     log,
     allowedOrigins: config.allowedOrigins,
     origins: mirrors,
-    createCommands: commandFactory({ router: createRouter(clients), codec }),
+    createCommands: commandFactory({ router: createRouter(clients), codec, limits: config.limits.commands }),
     metrics: createSocketMetrics(metrics.registry),
-    limits: { connectionsMax: config.connectionsMax },
+    limits: config.limits.sockets,
   });
   return { config, log, metrics, tls, verify, tickets, mirrors, sockets, clients, windowsPath, signal };
 }

@@ -6,14 +6,12 @@ import { builtIn, fromRecord, userMirrorAccess, type MirrorDefinition } from "./
 import { Fanout } from "./fanout.ts";
 import type { OriginView } from "./frames.ts";
 import type { Change, Item } from "./item.ts";
+import { MIRROR_LIMITS, type MirrorLimits } from "./limits.ts";
 import { Mirror, type SavedMirror } from "./mirror.ts";
 import { Routes } from "./routes.ts";
 import { WindowBudget } from "./window.ts";
 import type { World } from "./world.ts";
 
-/** A mirror nobody observes is kept this long, so that whoever comes back gets only the difference. */
-export const EMPTY_MIRROR_KEPT_MS = 10 * 60_000;
-export const MIRRORS_MAX = 2_000;
 export const BOOKMARK_INTERVAL_MS = 10_000;
 const SWEEP_INTERVAL_MS = 5_000;
 
@@ -25,9 +23,7 @@ export interface CatalogOptions {
   /** Called with all usage kinds that some mirror asks for, when they change. */
   usageWanted?(kinds: readonly string[]): void;
   bookmarkIntervalMs?: number;
-  mirrorsMax?: number;
-  emptyMirrorKeptMs?: number;
-  windowBytesMax?: number;
+  limits?: Partial<MirrorLimits>;
 }
 
 interface Entry {
@@ -40,6 +36,7 @@ export class Catalog {
   readonly fanout = new Fanout();
   readonly budget: WindowBudget;
   readonly #options: CatalogOptions;
+  readonly #limits: MirrorLimits;
   readonly #entries = new Map<string, Entry>();
   readonly #routes = new Routes<Entry>();
   readonly #saved = new Map<string, SavedMirror>();
@@ -51,7 +48,8 @@ export class Catalog {
 
   constructor(options: CatalogOptions) {
     this.#options = options;
-    this.budget = new WindowBudget(options.windowBytesMax);
+    this.#limits = { ...MIRROR_LIMITS, ...options.limits };
+    this.budget = new WindowBudget(this.#limits);
     this.#unlisten = options.world.listen({
       changed: (origin, changes) => this.#changed(origin, changes),
       originChanged: (origin) => this.#originChanged(origin),
@@ -82,7 +80,7 @@ export class Catalog {
   open(definition: MirrorDefinition): Channel {
     const found = this.#entries.get(definition.name);
     if (found) return found.channel;
-    if (this.#entries.size >= (this.#options.mirrorsMax ?? MIRRORS_MAX)) this.#dropOneEmpty();
+    if (this.#entries.size >= this.#limits.mirrorsMax) this.#dropOneEmpty();
     const saved = this.canContinue(definition.name) ? this.#saved.get(definition.name) : undefined;
     this.#saved.delete(definition.name);
     const matches = (item: Item): boolean => definition.matches(item);
@@ -141,7 +139,7 @@ export class Catalog {
 
   /** Forgets mirrors that nobody has observed for long, and what has become too old. */
   sweep(nowMs: number): void {
-    const keptMs = this.#options.emptyMirrorKeptMs ?? EMPTY_MIRROR_KEPT_MS;
+    const keptMs = this.#limits.emptyMirrorKeptMs;
     for (const [name, { channel }] of this.#entries) {
       channel.dropOldSnapshot(nowMs);
       if (channel.emptySinceMs !== undefined && nowMs - channel.emptySinceMs > keptMs) this.#drop(name);

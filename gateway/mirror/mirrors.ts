@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import { Catalog } from "./catalog.ts";
+import type { MirrorLimits } from "./limits.ts";
 import { OriginTracker } from "./origin-tracker.ts";
 import type { ToJson } from "./projection.ts";
 import { World } from "./world.ts";
@@ -14,8 +15,7 @@ export interface MirrorsOptions {
   services: readonly string[];
   usageWanted?(kinds: readonly string[]): void;
   bookmarkIntervalMs?: number;
-  emptyMirrorKeptMs?: number;
-  windowBytesMax?: number;
+  limits?: Partial<MirrorLimits>;
 }
 
 /** What the gateway knows and the mirrors of it. Feed the trackers with what Watch says. */

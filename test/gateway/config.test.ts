@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { test } from "node:test";
+import { COMMAND_LIMITS } from "../../gateway/commands/limits.ts";
 import { gatewayConfig } from "../../gateway/config.ts";
-import { ConfigError } from "../../services/common/config/config.ts";
+import { readGatewayLimits } from "../../gateway/limits.ts";
+import { MIRROR_LIMITS } from "../../gateway/mirror/limits.ts";
+import { SOCKET_LIMITS } from "../../gateway/ws/limits.ts";
+import { ConfigError, ConfigReader } from "../../services/common/config/config.ts";
 
 function problems(env: Record<string, string>): string {
   try {
@@ -49,4 +54,29 @@ test("origins are split", () => {
     GANTRY_ALLOWED_ORIGINS: "https://a.example, https://b.example,",
   });
   assert.deepEqual(allowedOrigins, ["https://a.example", "https://b.example"]);
+});
+
+test("limits of sockets, commands, mirrors and their window", () => {
+  const { limits } = gatewayConfig({
+    GANTRY_HOST_NAME: "h1",
+    GANTRY_CONNECTIONS_MAX: "7",
+    GANTRY_SOCKET_FRAMES_PER_SECOND: "50",
+    GANTRY_COMMAND_STREAMS_MAX: "3",
+    GANTRY_MIRRORS_MAX: "9",
+    GANTRY_WINDOW_MAX: "8MiB",
+  });
+  assert.deepEqual(limits, {
+    sockets: { ...SOCKET_LIMITS, connectionsMax: 7, framesPerSecond: 50 },
+    commands: { ...COMMAND_LIMITS, streamsMax: 3 },
+    mirrors: { ...MIRROR_LIMITS, mirrorsMax: 9, windowBytesMax: 8 * 1024 * 1024 },
+  });
+  assert.match(problems({ GANTRY_SOCKET_PING_INTERVAL: "1h" }), /at most 600s/);
+});
+
+test("every setting of the limits is in the README", async () => {
+  const readme = await readFile(new URL("../../gateway/README.md", import.meta.url), "utf8");
+  const reader = new ConfigReader({ GANTRY_HOST_NAME: "h1" });
+  readGatewayLimits(reader);
+  assert.ok(reader.settings.length > 15);
+  for (const { name } of reader.settings) assert.match(readme, new RegExp(`\\b${name}\\b`), name);
 });

@@ -47,7 +47,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}) {
     log,
     services: ["compute"],
     bookmarkIntervalMs: options.bookmarkIntervalMs ?? 200,
-    ...(options.windowBytesMax === undefined ? {} : { windowBytesMax: options.windowBytesMax }),
+    ...(options.windowBytesMax === undefined ? {} : { limits: { windowBytesMax: options.windowBytesMax } }),
   });
   mirrors.catalog.adopt(options.saved ?? []);
   const tickets = new Tickets();

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import { pino } from "pino";
-import { Catalog, EMPTY_MIRROR_KEPT_MS } from "../../../gateway/mirror/catalog.ts";
+import { Catalog } from "../../../gateway/mirror/catalog.ts";
+import { MIRROR_LIMITS } from "../../../gateway/mirror/limits.ts";
 import { Change, type Item } from "../../../gateway/mirror/item.ts";
 import { World } from "../../../gateway/mirror/world.ts";
 import type { Principal } from "../../../services/common/auth/principal.ts";
@@ -60,7 +61,7 @@ test("a change reaches each mirror that shows the thing or showed it, and no oth
 test("a mirror that was dropped is not told any more, and begins anew with what there is", () => {
   const first = open("projects/a");
   write("k", makeItem("k", { n: 1 }, { project: "a" }));
-  catalog.sweep(performance.now() + EMPTY_MIRROR_KEPT_MS + 1);
+  catalog.sweep(performance.now() + MIRROR_LIMITS.emptyMirrorKeptMs + 1);
   const { s } = first;
   write("k", makeItem("k", { n: 2 }, { project: "a" }));
   assert.equal(first.s, s);
@@ -100,6 +101,6 @@ test("windows of the gateway before, when nobody comes back for them", () => {
   catalog.adopt([{ name: "projects/a", epoch: "e", s: 7, windowStart: 1, items: [], tombstones: [] }]);
   catalog.sweep(performance.now());
   assert.equal(catalog.hasSaved("projects/a"), true);
-  catalog.sweep(performance.now() + EMPTY_MIRROR_KEPT_MS + 1);
+  catalog.sweep(performance.now() + MIRROR_LIMITS.emptyMirrorKeptMs + 1);
   assert.equal(catalog.hasSaved("projects/a"), false);
 });

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { Channel } from "../../../gateway/mirror/channel.ts";
 import { Fanout } from "../../../gateway/mirror/fanout.ts";
 import { Change, type Item } from "../../../gateway/mirror/item.ts";
+import { MIRROR_LIMITS } from "../../../gateway/mirror/limits.ts";
 import { Mirror } from "../../../gateway/mirror/mirror.ts";
 import { Replica } from "../../../gateway/mirror/replica.ts";
 import { WindowBudget } from "../../../gateway/mirror/window.ts";
@@ -147,7 +148,7 @@ test("a snapshot is framed once for all who join; parts are within bounds", () =
 });
 
 test("the window keeps to its budget: the oldest tombstones go, and who was there before them gets a snapshot", () => {
-  const budget = new WindowBudget(40_000);
+  const budget = new WindowBudget({ ...MIRROR_LIMITS, windowBytesMax: 40_000 });
   const { channel, mirror, write } = scene(budget);
   write("keep", { n: 0 });
   const early = mirror.s;
