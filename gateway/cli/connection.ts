@@ -10,10 +10,15 @@ import {
 } from "@grpc/grpc-js";
 import type { ClusterServiceClient } from "../../proto/gen/gantry/cluster/v1/service.ts";
 import { ComputeServiceClient } from "../../proto/gen/gantry/compute/v1/compute.ts";
-import { OperationsClient } from "../../proto/gen/google/longrunning/operations.ts";
+import {
+  type ListOperationsRequest,
+  type ListOperationsResponse,
+  OperationsClient,
+} from "../../proto/gen/google/longrunning/operations.ts";
 import type { WatchRequest, WatchResponse } from "../../proto/gen/gantry/common/v1/watch.ts";
 import { fromServiceError } from "../../services/common/errors/status.ts";
 import { channelOptions } from "../../services/common/rpc/client.ts";
+import { SERVICE_KEY } from "../../services/common/rpc/proxy/routes.ts";
 import { caOf, type Context } from "./config/contexts.ts";
 
 /** A page of large resources fits. */
@@ -74,25 +79,27 @@ export class Connection {
     return metadata;
   }
 
+  /** One page of the operations of one service: each answers for its own. */
+  listOperations(service: string, request: ListOperationsRequest): Promise<ListOperationsResponse> {
+    const metadata = this.metadata();
+    metadata.set(SERVICE_KEY, service);
+    return this.call(this.operations, this.operations.listOperations, request, this.#timeoutMs, metadata);
+  }
+
   /** One unary call, bounded by the command's timeout; throws GantryError. */
   call<Req, Res>(
     client: object,
     method: UnaryMethod<Req, Res>,
     request: Req,
     timeoutMs = this.#timeoutMs,
+    metadata = this.metadata(),
   ): Promise<Res> {
     return new Promise((resolve, reject) => {
-      const call = method.call(
-        client,
-        request,
-        this.metadata(),
-        { deadline: Date.now() + timeoutMs },
-        (error, response) => {
-          this.#signal.removeEventListener("abort", cancel);
-          if (error) reject(fromServiceError(error));
-          else resolve(response);
-        },
-      );
+      const call = method.call(client, request, metadata, { deadline: Date.now() + timeoutMs }, (error, response) => {
+        this.#signal.removeEventListener("abort", cancel);
+        if (error) reject(fromServiceError(error));
+        else resolve(response);
+      });
       const cancel = () => call.cancel();
       this.#signal.addEventListener("abort", cancel);
     });

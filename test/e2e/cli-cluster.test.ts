@@ -166,6 +166,7 @@ test("a cluster is made by a configuration of kind, and seen", async () => {
       args: ["get", "clusters"],
       stdout: /^NAME +STATE +READY +VERSION +ENDPOINT .*\nfiled +RUNNING +1\/1 +v1\.20\.2 +https:\/\/127/,
     },
+    { args: ["get", "operations", "-o", "name"], stdout: /operations\/cluster-/ },
     { args: ["get", "nodes", "--cluster", "filed", "-o", "name"], stdout: /\/nodes\/filed-control-plane\n$/ },
     { args: ["get", "node", NODE_NAME], stdout: /\nfiled-control-plane +filed +control-plane +READY +v1\.20\.2 / },
     { args: ["get", "pods", "none"], code: 3, stderr: /pod none in namespace default does not exist\n$/ },

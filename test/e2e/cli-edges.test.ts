@@ -69,6 +69,7 @@ test("a command that ends at once, with its last lines", async () => {
     const { code, stderr } = await gantry.run(add);
     if (code !== 0) {
       assert.match(stderr, /^instance\/job failed: the main process ends again and again: 3 restarts, .* code 3\n/);
+      assert.match(stderr, /\nMore: gantry get operation projects\/default\/operations\/compute-\S+ -o yaml\n$/);
       assert.match(stderr, /\nIts last output:\n {2}first\n {2}no configuration\n/);
       return;
     }

@@ -53,7 +53,9 @@ export async function runOperations(
         return;
       }
       failures.push(error);
-      view.failed(label, `${label} failed: ${errorText(error)}`);
+      // What it was doing, with the logs of what failed in it.
+      const more = started === undefined ? "" : `\nMore: gantry get operation ${started.name} -o yaml`;
+      view.failed(label, `${label} failed: ${errorText(error)}${more}`);
     }
   };
   const waiting = [...runs];

@@ -10,6 +10,7 @@ import {
 } from "../../../proto/gen/gantry/compute/v1/project.ts";
 import { OperationMetadata, OperationState } from "../../../proto/gen/gantry/common/v1/operation.ts";
 import { Operation as OperationMessage, type Operation } from "../../../proto/gen/google/longrunning/operations.ts";
+import { GantryError } from "../../../services/common/errors/errors.ts";
 import { formatBytes, formatCpu } from "../quantity.ts";
 import {
   age,
@@ -185,6 +186,9 @@ export function metadataOf(operation: Operation): OperationMetadata | undefined 
   return operation.metadata ? OperationMetadata.decode(operation.metadata.value) : undefined;
 }
 
+/** Services that have operations, each its own. */
+const OPERATIONS_OF = ["compute", "cluster"];
+
 const operations: ResourceKind<Operation> = {
   singular: "operation",
   plural: "operations",
@@ -218,12 +222,28 @@ const operations: ResourceKind<Operation> = {
   name: (o) => o.name,
   fullName: below("operations"),
   get: (c, name) => c.call(c.operations, c.operations.getOperation, { name }),
+  /** Of one service after the other; a page's token says which is next. */
   async page(c, query, pageToken) {
-    const request = { name: parentOf(query), filter: "", pageSize: PAGE_SIZE, pageToken, returnPartialSuccess: false };
-    const answer = await c.call(c.operations, c.operations.listOperations, request);
-    return { items: answer.operations, next: answer.nextPageToken };
+    const [service = "", token = ""] = (pageToken || `${OPERATIONS_OF[0]} `).split(" ");
+    const request = {
+      name: parentOf(query),
+      filter: "",
+      pageSize: PAGE_SIZE,
+      pageToken: token,
+      returnPartialSuccess: false,
+    };
+    const { operations, nextPageToken } = await c.listOperations(service, request).catch(noneWhereUnknown);
+    if (nextPageToken !== "") return { items: operations, next: `${service} ${nextPageToken}` };
+    const following = OPERATIONS_OF[OPERATIONS_OF.indexOf(service) + 1];
+    return { items: operations, next: following === undefined ? "" : `${following} ` };
   },
 };
+
+/** Not every realm has every service. */
+function noneWhereUnknown(error: unknown): { operations: Operation[]; nextPageToken: string } {
+  if (error instanceof GantryError && error.reason === "UNKNOWN_SERVICE") return { operations: [], nextPageToken: "" };
+  throw error;
+}
 
 // oxlint-disable-next-line typescript/no-explicit-any -- of different message types: each entry is used only with its own items
 export const computeKinds: readonly ResourceKind<any>[] = [instances, hosts, projects, mirrors, operations];
