@@ -7,7 +7,7 @@ import { BASE_TOOLS, describeNeeds, ENGINE_TOOLS, missing, type Need, REDIS } fr
 import type { StartOptions } from "../options.ts";
 import { diskProblems } from "./disk.ts";
 import { kernelProblems } from "./kernel.ts";
-import { portProblem } from "./ports.ts";
+import { portProblems } from "./ports.ts";
 
 export interface MachineReport {
   engine: EngineChoice;
@@ -29,10 +29,7 @@ export async function checkMachine(options: StartOptions, engineDir: string): Pr
   }
   problems.push(...describeMissingBase(path));
   problems.push(...diskProblems(options.dataDir));
-  for (const port of Object.values(options.ports)) {
-    const problem = await portProblem(options.listen, port);
-    if (problem !== undefined) problems.push(problem);
-  }
+  problems.push(...(await portProblems(options.listen, options.ports)));
 
   const engine = await chooseEngine(options);
   const needs: Need[] = options.redisUrl === undefined ? [REDIS] : [];

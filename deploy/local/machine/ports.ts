@@ -1,4 +1,11 @@
 import { createServer } from "node:net";
+import type { Ports } from "../options.ts";
+
+const HELP: Partial<Record<keyof Ports, string>> = {
+  http: "choose another with --http-port",
+  grpc: "choose another with --grpc-port",
+};
+const INNER_HELP = "one that is used inside; it moves along with --grpc-port";
 
 /** Why the port cannot be listened on; undefined when it can. */
 export function portProblem(host: string, port: number): Promise<string | undefined> {
@@ -14,4 +21,14 @@ export function portProblem(host: string, port: number): Promise<string | undefi
     });
     server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(undefined)));
   });
+}
+
+/** What keeps the realm from its ports, each with the option that moves it. */
+export async function portProblems(host: string, ports: Readonly<Partial<Ports>>): Promise<string[]> {
+  const problems: string[] = [];
+  for (const [name, port] of Object.entries(ports)) {
+    const problem = await portProblem(host, port);
+    if (problem !== undefined) problems.push(`${problem}: ${HELP[name as keyof Ports] ?? INNER_HELP}`);
+  }
+  return problems;
 }

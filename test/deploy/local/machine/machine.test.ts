@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { majorVersion } from "../../../../deploy/local/install/engine-programs.ts";
 import { diskProblems, nearestExisting } from "../../../../deploy/local/machine/disk.ts";
-import { portProblem } from "../../../../deploy/local/machine/ports.ts";
+import { portProblem, portProblems } from "../../../../deploy/local/machine/ports.ts";
 import { findProgram, programPath } from "../../../../deploy/local/process/find-program.ts";
 import { testFolder } from "../../../support/cleanup.ts";
 
@@ -17,6 +17,23 @@ test("a busy port is named, a free one is not", async () => {
   await new Promise((resolve) => server.close(resolve));
   assert.equal(await portProblem("127.0.0.1", port), undefined);
   assert.match((await portProblem("192.0.2.250", 1234)) ?? "", /no such address/);
+});
+
+test("of a busy port it is told which option moves it", async () => {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  for (const [name, option] of [
+    ["http", "--http-port"],
+    ["grpc", "--grpc-port"],
+    ["clusterMetrics", "--grpc-port"],
+  ] as const) {
+    const [problem, ...others] = await portProblems("127.0.0.1", { [name]: port });
+    assert.match(problem ?? "", new RegExp(`^port ${port} on 127.0.0.1 is in use by another program: .*${option}`));
+    assert.deepEqual(others, []);
+  }
+  await new Promise((resolve) => server.close(resolve));
+  assert.deepEqual(await portProblems("127.0.0.1", { http: port }), []);
 });
 
 test("disk: a folder that is not there yet is judged by where it would be", async () => {
