@@ -103,8 +103,14 @@ async function killEverywhere(context: TestContext, victim: Victim): Promise<voi
   context.diagnostic(
     `last end ${Math.round(slowestMs)} ms after ${victim} was back, at most; ${JSON.stringify(scene.watcher.counts)}`,
   );
-  const missed = made.create.steps.filter((step) => !hits.has(`create: ${step}`));
-  assert.ok(missed.length <= 2, `steps that no kill hit: ${missed.join(", ")}`);
+  const all = (["create", "resize", "delete"] as const).flatMap((verb) =>
+    made[verb].steps.map((step) => `${verb}: ${step}`),
+  );
+  assert.deepEqual(
+    all.filter((step) => !hits.has(step)),
+    [],
+    "steps that no kill hit",
+  );
 }
 
 /** With an engine of its own inside: kills while that is on its way. */

@@ -31,10 +31,10 @@ export interface Round {
 /** The contract: an operation ends within this time of the process being back. */
 export const RESUME_MS_MAX = 15_000;
 const SETTLE_MS = 15_000;
-const MOMENT_MS_MAX = 2_000;
+const MOMENT_MS_MAX = 10_000;
 
 export interface RoundResult {
-  /** Steps that were under way at the kills, one per operation that had not ended. */
+  /** Steps that were told to be under way when a kill was sent, one per operation that had not ended. */
   hit: string[];
   /** From the victim's being back to the end of the last operation. */
   resumeMs: number;
@@ -53,8 +53,8 @@ export async function killRound(scene: Scene, round: Round): Promise<RoundResult
   all.catch(() => undefined);
   const hit: string[] = [];
   const killed = async (): Promise<number> => {
-    await scene.kill(victim);
     hit.push(...underWay(scene));
+    await scene.kill(victim);
     await scene.restart(victim);
     return performance.now();
   };
@@ -82,16 +82,19 @@ function momentReached(scene: Scene, { moment, verb }: Round): Promise<void> {
   return "afterMs" in moment ? delay(moment.afterMs) : stepReached(scene, `${verb}-instance`, moment.step);
 }
 
-/** A step may turn out to have nothing to do, and is then never told: any moment is good for a kill. */
+/** Rejects where the step is never told. */
 export async function stepReached(scene: Scene, job: string, wanted: string): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
   const stop = scene.onOperation((record) => {
     if (record.job === job && !record.operation?.done && readMetadata(record).step === wanted) resolve();
   });
-  const late = setTimeout(resolve, MOMENT_MS_MAX);
-  await promise;
-  clearTimeout(late);
-  stop();
+  const late = setTimeout(() => reject(new Error(`no ${job} told of step ${wanted}`)), MOMENT_MS_MAX);
+  try {
+    await promise;
+  } finally {
+    clearTimeout(late);
+    stop();
+  }
 }
 
 function begin(scene: Scene, { verb, memoryBytes }: Round, id: string): Promise<Operation> {
