@@ -1,9 +1,10 @@
 import { ConditionStatus } from "../../../proto/gen/gantry/common/v1/meta.ts";
-import { Cluster, type ClusterSpec } from "../../../proto/gen/gantry/cluster/v1/cluster.ts";
+import type { Cluster, ClusterSpec } from "../../../proto/gen/gantry/cluster/v1/cluster.ts";
 import type { Node } from "../../../proto/gen/gantry/cluster/v1/node.ts";
 import type { Any } from "../../../proto/gen/google/protobuf/any.ts";
 import { failedPrecondition, type GantryError } from "../../common/errors/errors.ts";
 import type { Job, Step } from "../../common/jobs/api.ts";
+import { responseOf } from "../../common/jobs/response.ts";
 import { setCondition } from "../../common/observe/condition.ts";
 import type { Transaction } from "../../common/store/api.ts";
 import type { HostTools } from "../host-tools.ts";
@@ -48,12 +49,7 @@ export async function succeedWith(ctx: ClusterContext, tx: Transaction): Promise
   if (at !== -1) conditions.splice(at, 1);
   cluster.meta.operation = "";
   tx.put(clusterKind, cluster);
-  return answer(cluster);
-}
-
-export function answer(cluster: Cluster): Any {
-  const value = Buffer.from(Cluster.encode(cluster).finish());
-  return { typeUrl: `type.googleapis.com/${clusterKind.typeName}`, value };
+  return responseOf(clusterKind, cluster);
 }
 
 /** Status of the nodes' records, and of `cluster`, which the caller writes. */

@@ -1,6 +1,7 @@
-import { ClusterSnapshot, ClusterSnapshotState } from "../../../proto/gen/gantry/cluster/v1/cluster.ts";
+import { ClusterSnapshotState } from "../../../proto/gen/gantry/cluster/v1/cluster.ts";
 import { notFound } from "../../common/errors/errors.ts";
 import type { Job } from "../../common/jobs/api.ts";
+import { responseOf } from "../../common/jobs/response.ts";
 import type { HostTools } from "../host-tools.ts";
 import { clusterSnapshotKind } from "../kinds.ts";
 import { captureFolder } from "../snapshots/folders.ts";
@@ -25,8 +26,7 @@ export function snapshotClusterJob(tools: HostTools): Job<ClusterContext> {
         await sizeOfFolder(captureFolder(tools.dataDir, snapshot.meta.uid), ctx.signal),
       );
       tx.put(clusterSnapshotKind, snapshot);
-      const value = Buffer.from(ClusterSnapshot.encode(snapshot).finish());
-      return { typeUrl: `type.googleapis.com/${clusterSnapshotKind.typeName}`, value };
+      return responseOf(clusterSnapshotKind, snapshot);
     },
     /** Nothing of it is left, and the cluster has nothing to do with it. */
     async fail(ctx, tx) {

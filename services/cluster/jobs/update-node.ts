@@ -1,5 +1,6 @@
-import { Node, NodeReservation, type NodeSpec } from "../../../proto/gen/gantry/cluster/v1/node.ts";
+import { type Node, NodeReservation, type NodeSpec } from "../../../proto/gen/gantry/cluster/v1/node.ts";
 import type { Job } from "../../common/jobs/api.ts";
+import { responseOf } from "../../common/jobs/response.ts";
 import type { HostTools } from "../host-tools.ts";
 import { nodeKind } from "../kinds.ts";
 import { changeKubelet } from "../steps/change-kubelet.ts";
@@ -19,9 +20,7 @@ export function updateNodeJob(tools: HostTools): Job<ClusterContext> {
     ...job,
     async succeed(ctx, tx) {
       await job.succeed(ctx, tx);
-      const node = await tx.need(nodeKind, changeOf(ctx).node.meta!.name);
-      const value = Buffer.from(Node.encode(node).finish());
-      return { typeUrl: `type.googleapis.com/${nodeKind.typeName}`, value };
+      return responseOf(nodeKind, await tx.need(nodeKind, changeOf(ctx).node.meta!.name));
     },
     async fail(ctx, tx, error) {
       const { node, before } = changeOf(ctx);

@@ -1,7 +1,7 @@
-import { Cluster } from "../../../proto/gen/gantry/cluster/v1/cluster.ts";
 import type { CreateClusterRequest } from "../../../proto/gen/gantry/cluster/v1/service.ts";
 import type { Operation } from "../../../proto/gen/google/longrunning/operations.ts";
 import { alreadyExists } from "../../common/errors/errors.ts";
+import { responseOf } from "../../common/jobs/response.ts";
 import { projectOf } from "../../common/names/resource-names.ts";
 import { onParent } from "../../common/rpc/handlers/access.ts";
 import { requestKey } from "../../common/rpc/handlers/request-key.ts";
@@ -22,8 +22,7 @@ export function createCluster(service: ClusterServiceContext) {
           if (await tx.get(clusterKind, wanted.name)) throw alreadyExists(wanted.name);
           return (await admit(service, tx, wanted, call.signal)).cluster;
         });
-        const value = Buffer.from(Cluster.encode(cluster).finish());
-        const response = { typeUrl: `type.googleapis.com/${clusterKind.typeName}`, value };
+        const response = responseOf(clusterKind, cluster);
         return { name: "", metadata: undefined, done: true, result: { $case: "response", value: response } };
       }
       const key = requestKey(call, request.requestId);

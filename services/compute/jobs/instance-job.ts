@@ -1,13 +1,13 @@
 import { ConditionStatus } from "../../../proto/gen/gantry/common/v1/meta.ts";
-import { Instance } from "../../../proto/gen/gantry/compute/v1/instance.ts";
+import type { Instance } from "../../../proto/gen/gantry/compute/v1/instance.ts";
 import type { Any } from "../../../proto/gen/google/protobuf/any.ts";
 import { failedPrecondition, type GantryError } from "../../common/errors/errors.ts";
 import type { Job, Step } from "../../common/jobs/api.ts";
+import { responseOf } from "../../common/jobs/response.ts";
 import type { Transaction } from "../../common/store/api.ts";
 import { setCondition } from "../../common/observe/condition.ts";
 import type { HostTools } from "../host-tools.ts";
 import { hasInnerEngine } from "../instances/defaults.ts";
-import { redacted } from "../instances/redact.ts";
 import { instanceKind } from "../kinds.ts";
 import { settledStatus } from "../observe/instance-status.ts";
 import { type InstanceContext, instanceContext, knownInstance, ownInstance } from "./context.ts";
@@ -53,11 +53,7 @@ export async function succeedWith(ctx: InstanceContext, tx: Transaction): Promis
   if (at !== -1) instance.status!.conditions.splice(at, 1);
   instance.meta.operation = "";
   tx.put(instanceKind, instance);
-  return {
-    typeUrl: `type.googleapis.com/${instanceKind.typeName}`,
-    // Operations are shown in mirrors and to viewers.
-    value: Buffer.from(Instance.encode(redacted(instance)).finish()),
-  };
+  return responseOf(instanceKind, instance);
 }
 
 /** From what was seen last; a job that never looked leaves the container as the observer knows it. */

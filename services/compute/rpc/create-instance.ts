@@ -1,4 +1,5 @@
 import type { CreateInstanceRequest } from "../../../proto/gen/gantry/compute/v1/compute.ts";
+import { responseOf } from "../../common/jobs/response.ts";
 import { Instance, InstanceSpec, InstanceState } from "../../../proto/gen/gantry/compute/v1/instance.ts";
 import type { Operation } from "../../../proto/gen/google/longrunning/operations.ts";
 import { LABEL_NAME, otherRealmOf } from "../../common/engine/labels.ts";
@@ -13,7 +14,6 @@ import type { ComputeContext } from "../context.ts";
 import { imageProblem } from "../../common/engine/image-problem.ts";
 import { checkSpec } from "../instances/check-spec.ts";
 import { withDefaults } from "../instances/defaults.ts";
-import { redacted } from "../instances/redact.ts";
 import { instanceKind, projectKind } from "../kinds.ts";
 import { checkDemand } from "../placement/check-demand.ts";
 import { place } from "../placement/place.ts";
@@ -188,7 +188,6 @@ async function validated(compute: ComputeContext, wanted: Wanted): Promise<Opera
     if (await tx.get(instanceKind, wanted.name)) throw alreadyExists(wanted.name);
     return wouldBe;
   });
-  const value = Buffer.from(Instance.encode(redacted(instance)).finish());
-  const response = { typeUrl: `type.googleapis.com/${instanceKind.typeName}`, value };
+  const response = responseOf(instanceKind, instance);
   return { name: "", metadata: undefined, done: true, result: { $case: "response", value: response } };
 }
