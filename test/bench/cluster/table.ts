@@ -7,7 +7,7 @@ export interface Figure {
 /** Figures of one part, by what was done. */
 export type Part = Record<string, Figure>;
 
-const WIDTH = 16;
+const WIDTH = 26;
 
 /** For people. The last column is the part of kind's time that it took. */
 export function table(parts: Record<string, Part>): string {
