@@ -4,9 +4,9 @@ import { serveWatch } from "../../common/watch/serve-watch.ts";
 import type { ClusterServiceContext } from "../context.ts";
 
 /** Open to everyone: each sees what belongs to the realm and to their projects. */
-export function watch({ store, observations }: ClusterServiceContext) {
+export function watch({ config, store, observations }: ClusterServiceContext) {
   return serverStream<WatchRequest, WatchResponse>({
     access: () => ({ role: "viewer" }),
-    handler: serveWatch({ store, observations }),
+    handler: serveWatch({ store, observations, limits: config.watchLimits }),
   });
 }

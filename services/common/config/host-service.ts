@@ -1,6 +1,8 @@
 import { availableParallelism } from "node:os";
+import type { WatchLimits } from "../watch/limits.ts";
 import { type ConfigReader, REQUIRED } from "./config.ts";
 import { type ProcessConfig, readProcessConfig } from "./process.ts";
+import { readWatchLimits } from "./watch.ts";
 
 /** What a service is told that works on its host's engine: one process on each host. */
 export interface HostServiceConfig extends ProcessConfig {
@@ -21,6 +23,8 @@ export interface HostServiceConfig extends ProcessConfig {
   admissionsWaitingMax: number;
   /** Part of Redis's memory, up to 1, that the service's log of changes may take. */
   logMemoryShare: number;
+  /** For serveWatch. */
+  watchLimits: WatchLimits;
 }
 
 export interface HostServiceDefaults {
@@ -67,5 +71,6 @@ export function readHostServiceConfig(c: ConfigReader, defaults: HostServiceDefa
         "Percent of Redis's memory that the service's log of changes may take, from which watchers go on where they were",
         { min: 1, max: 40 },
       ) / 100,
+    watchLimits: readWatchLimits(c),
   };
 }

@@ -12,15 +12,13 @@ import { encodeBatch } from "./batch.ts";
 import type { Visible } from "./filter.ts";
 import { WatchFilter } from "./filter.ts";
 import { ObservationFeed } from "./observation-feed.ts";
+import { WATCH_LIMITS, type WatchLimits } from "./limits.ts";
 import type { ObservationSource } from "./observations.ts";
 import { RecordFeed } from "./record-feed.ts";
 import { Waker } from "./waker.ts";
 
 /** A watcher hears at least this often how far it is. */
 export const BOOKMARK_INTERVAL_MS = 10_000;
-export const WATCHERS_MAX = 1_000;
-/** One user must not keep the gateway and all others out. */
-export const WATCHERS_PER_USER_MAX = 100;
 const RETRY_MS = 250;
 
 export interface WatchContext {
@@ -34,8 +32,7 @@ export interface WatchContext {
 export interface WatchServerOptions {
   store: StoreHandle;
   observations: ObservationSource;
-  watchersMax?: number;
-  watchersPerUserMax?: number;
+  limits?: WatchLimits;
   bookmarkIntervalMs?: number;
 }
 
@@ -43,7 +40,7 @@ type WatchHandler = (request: WatchRequest, ctx: WatchContext, sink: Sink<WatchR
 
 /** The Watch method of a service. Returns when the call's signal aborts. */
 export function serveWatch(options: WatchServerOptions): WatchHandler {
-  const { watchersMax = WATCHERS_MAX, watchersPerUserMax = WATCHERS_PER_USER_MAX } = options;
+  const { watchersMax, watchersPerUserMax } = options.limits ?? WATCH_LIMITS;
   const ofUsers = new Limiter(watchersPerUserMax, "WATCHERS_PER_USER_MAX");
   let watchers = 0;
   return async (request, ctx, sink) => {

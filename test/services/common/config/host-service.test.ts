@@ -41,6 +41,7 @@ test("limits out of their range are named, all at once", () => {
     GANTRY_JOB_QUEUE_MAX: "0",
     GANTRY_ADMISSIONS_WAITING_MAX: "1000001",
     GANTRY_LOG_MEMORY_PERCENT: "50",
+    GANTRY_WATCHERS_PER_USER_MAX: "0",
     GANTRY_SERVICES: "compute=9611",
   };
   assert.throws(
@@ -52,6 +53,7 @@ test("limits out of their range are named, all at once", () => {
         'GANTRY_JOB_QUEUE_MAX is "0" but must be at least 1',
         'GANTRY_ADMISSIONS_WAITING_MAX is "1000001" but must be at most 1000000',
         'GANTRY_LOG_MEMORY_PERCENT is "50" but must be at most 40',
+        'GANTRY_WATCHERS_PER_USER_MAX is "0" but must be at least 1',
         'GANTRY_SERVICES is "compute=9611" but must be host:port or [ipv6]:port',
       ]);
       return true;

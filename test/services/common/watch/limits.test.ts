@@ -4,6 +4,7 @@ import { after, before, test } from "node:test";
 import { WatchRequest } from "../../../../proto/gen/gantry/common/v1/watch.ts";
 import type { Principal } from "../../../../services/common/auth/principal.ts";
 import type { StoreHandle } from "../../../../services/common/store/store.ts";
+import { WATCH_LIMITS } from "../../../../services/common/watch/limits.ts";
 import { ObservationHub } from "../../../../services/common/watch/observations.ts";
 import { serveWatch } from "../../../../services/common/watch/serve-watch.ts";
 import type { TestRedis } from "../../../support/redis.ts";
@@ -28,7 +29,11 @@ after(async () => {
 });
 
 test("one user cannot take the watchers of all", async () => {
-  const serve = serveWatch({ store, observations: new ObservationHub(), watchersPerUserMax: 2 });
+  const serve = serveWatch({
+    store,
+    observations: new ObservationHub(),
+    limits: { ...WATCH_LIMITS, watchersPerUserMax: 2 },
+  });
   const ends = new AbortController();
   const watch = (principal: Principal, signal = ends.signal): Promise<void> => {
     const sink = { write: async () => undefined, writeRaw: async () => undefined };

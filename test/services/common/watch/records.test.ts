@@ -6,6 +6,7 @@ import { Project } from "../../../../proto/gen/gantry/compute/v1/project.ts";
 import type { GantryError } from "../../../../services/common/errors/errors.ts";
 import { trimLog } from "../../../../services/common/store/log/janitor.ts";
 import type { StoreHandle } from "../../../../services/common/store/store.ts";
+import { WATCH_LIMITS } from "../../../../services/common/watch/limits.ts";
 import type { TestRedis } from "../../../support/redis.ts";
 import { startRedis } from "../../../support/redis.ts";
 import type { TestFolder } from "../store/support.ts";
@@ -231,7 +232,7 @@ describe("Watch of records", () => {
     const options = {
       store,
       observations: { origins: () => [], items: () => [], subscribe: () => () => undefined },
-      watchersMax: 0,
+      limits: { ...WATCH_LIMITS, watchersMax: 0 },
     };
     const watcher = watch({ server: options });
     await eventually(() => watcher.error !== undefined);
