@@ -5,6 +5,9 @@ export function initPhase(...phase: string[]): string[] {
   return ["kubeadm", "init", "phase", ...phase, ...CONFIG];
 }
 
+/** The token by which nodes may join. It is not printed: what a command that fails has written comes into the error. */
+export const WRITE_TOKEN = [...initPhase("bootstrap-token"), "--skip-token-print"];
+
 /** Of a control plane that begins a cluster together with others. */
 export const ETCD_CONFIG_PATH = "/kind/etcd-members.conf";
 

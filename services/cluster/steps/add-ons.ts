@@ -7,7 +7,7 @@ import type { ClusterContext } from "../jobs/context.ts";
 import { apiOf } from "../jobs/kubernetes.ts";
 import { versionOf } from "../jobs/versions.ts";
 import { isAtLeast } from "../kubeadm/version.ts";
-import { applyFile, initPhase, LIST_IMAGES } from "../nodes/commands.ts";
+import { applyFile, initPhase, LIST_IMAGES, WRITE_TOKEN } from "../nodes/commands.ts";
 import { putFiles } from "../nodes/put-files.ts";
 import { runInNode } from "../nodes/run-in-node.ts";
 import { aboutNode } from "./node-trouble.ts";
@@ -65,7 +65,7 @@ async function installNetwork(ctx: ClusterContext, container: string): Promise<v
 async function introduce(ctx: ClusterContext, container: string): Promise<void> {
   await run(ctx, container, initPhase("mark-control-plane"));
   await waitForNamespace(ctx, "kube-public");
-  await run(ctx, container, [...initPhase("bootstrap-token"), "--skip-token-print"]);
+  await run(ctx, container, WRITE_TOKEN);
 }
 
 async function waitForNamespace(ctx: ClusterContext, name: string): Promise<void> {

@@ -2,7 +2,7 @@ import { KubeProxyMode } from "../../../proto/gen/gantry/cluster/v1/cluster.ts";
 import type { Step } from "../../common/jobs/api.ts";
 import { containerNameOfNode } from "../clusters/names.ts";
 import type { ClusterContext } from "../jobs/context.ts";
-import { initPhase, LIST_IMAGES } from "../nodes/commands.ts";
+import { initPhase, LIST_IMAGES, WRITE_TOKEN } from "../nodes/commands.ts";
 import { runInNode } from "../nodes/run-in-node.ts";
 import { aboutNode } from "./node-trouble.ts";
 
@@ -19,7 +19,7 @@ export const completeUpgrade: Step<ClusterContext> = {
     const run = (command: string[]) => runInNode({ engine, container, command, signal });
     await aboutNode(ctx, container, async () => {
       await run(initPhase("upload-config", "all"));
-      await run(initPhase("bootstrap-token"));
+      await run(WRITE_TOKEN);
       const proxy = ctx.cluster.spec!.networking!.kubeProxyMode !== KubeProxyMode.KUBE_PROXY_MODE_NONE;
       if (proxy) await run(initPhase("addon", "kube-proxy"));
       if (/\/coredns(\/coredns)?:/.test(await run(LIST_IMAGES))) await run(initPhase("addon", "coredns"));

@@ -4,7 +4,7 @@ import { controlPlanesOf } from "../clusters/control-planes.ts";
 import { containerNameOfNode } from "../clusters/names.ts";
 import type { ClusterContext } from "../jobs/context.ts";
 import { isFirst } from "../nodes/cluster-files.ts";
-import { initPhase } from "../nodes/commands.ts";
+import { initPhase, WRITE_TOKEN } from "../nodes/commands.ts";
 import { END_KUBELET_ALONE } from "../nodes/kubelet-alone.ts";
 import { runInNode } from "../nodes/run-in-node.ts";
 import { joinControlPlanes } from "./join-control-planes.ts";
@@ -36,7 +36,7 @@ export const joinFork: Step<ClusterContext> = {
         await waitForEndpoint(ctx);
         // What says how the cluster is made, and with what nodes may join it.
         await run(initPhase("upload-config", "kubeadm"));
-        await run(initPhase("bootstrap-token"));
+        await run(WRITE_TOKEN);
       }),
       ...ctx.nodes.filter((node) => !isFirst(node, ctx.nodes)).map((node) => startKubelet(ctx, node)),
     ]);
