@@ -53,22 +53,3 @@ export interface BidiOptions<Req, Res> extends Common {
   access: (first: Req) => Access;
   handler: (messages: AsyncIterable<Req>, ctx: CallContext, sink: Sink<Res>) => Promise<void>;
 }
-
-/** One per changing call (audit), whatever became of it. */
-export interface AuditEvent {
-  time: Date;
-  /** `user` or `process`; empty when the caller was not authenticated. */
-  kind: string;
-  subject: string;
-  tokenId: string;
-  peer: string;
-  method: string;
-  /** Resource name, or empty. */
-  target: string;
-  project: string;
-  /** Status code name, `OK` when it was done. */
-  code: string;
-  /** ErrorInfo.reason, empty when OK. `DONE_AFTER_END` with OK: the call had failed for the caller, its change was done all the same. */
-  reason: string;
-  durationMs: number;
-}

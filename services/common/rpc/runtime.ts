@@ -1,7 +1,6 @@
 import type { Logger } from "pino";
 import type { VerifyToken } from "../auth/token.ts";
 import type { RpcMetrics } from "../metrics/metrics.ts";
-import type { AuditEvent } from "./call.ts";
 import type { Limiter } from "./limiter.ts";
 import type { RpcLimits } from "./limits.ts";
 
@@ -12,7 +11,6 @@ export interface Runtime {
   readonly metrics: RpcMetrics;
   readonly limits: RpcLimits;
   readonly limiter: Limiter;
-  readonly audit: ((event: AuditEvent) => void) | undefined;
   /** Every connection has shown a certificate of the realm. */
   readonly mutualTls: boolean;
   readonly active: Set<ActiveCall>;

@@ -4,7 +4,6 @@ import type { VerifyToken } from "../auth/token.ts";
 import { formatHostPort, splitHostPort } from "../config/values.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { Tls } from "../realm/tls.ts";
-import type { AuditEvent } from "./call.ts";
 import { Health, type ServingStatus } from "./health.ts";
 import { Limiter } from "./limiter.ts";
 import { passThroughMethod } from "./pass-through.ts";
@@ -37,8 +36,6 @@ export interface GrpcServerOptions {
   /** Aborts all calls and closes the server at once; `drain` is the gentle way. */
   signal: AbortSignal;
   limits?: Partial<RpcLimits>;
-  /** Called for each changing or refused call, beside the log line. Must not throw. */
-  audit?: (event: AuditEvent) => void;
 }
 
 export interface GrpcServer {
@@ -73,7 +70,6 @@ export async function createGrpcServer(options: GrpcServerOptions): Promise<Grpc
     metrics: options.metrics.rpc,
     limits,
     limiter: new Limiter(limits.callsPerPrincipal),
-    audit: options.audit,
     mutualTls: !options.users,
     active: new Set(),
     draining: false,
