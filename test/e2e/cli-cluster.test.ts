@@ -1,7 +1,7 @@
 // The gantry command on a real platform: Kubernetes clusters.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
@@ -247,6 +247,44 @@ test("commands in a node, images for it, its logs", async () => {
   assert.match((await onTerminal.ended(60_000)).stdout, /a terminal/);
   assert.ok((await readdir(join(folder, NODE_NAME))).includes("kubelet.log"));
   assert.match(await readFile(join(folder, NODE_NAME, "kubernetes-version.txt"), "utf8"), /^v1\.20\.2/);
+});
+
+test("a node changes while it runs, by options and by a file", async () => {
+  const node = `node/${NODE_NAME}`;
+  const shared = join(platform.dataDir, "shared");
+  await mkdir(shared);
+  await writeFile(join(shared, "word"), "from the host");
+  const updated = `${node} updated\n`;
+  await expectAll(gantry, [
+    {
+      args: ["update", node, "--label", "disk=fast", "--publish", "30080", "--mount", `${shared}:/data:ro`, "-q"],
+      stdout: updated,
+    },
+    { args: ["get", node, "-o", "wide"], stdout: /127\.0\.0\.1:\d+->30080\/tcp/ },
+    { args: ["exec", node, "--", "cat", "/data/word"], stdout: "from the host" },
+    { args: ["update", "node", NODE_NAME, "--unpublish", "30080", "--unmount", "/data", "-q"], stdout: updated },
+    { args: ["exec", node, "--", "cat", "/data/word"], code: 1, stderr: /No such file/ },
+    { args: ["get", node, "-o", "wide"], stdout: /^(?![^]*->30080)/ },
+    { args: ["update", node], code: 2, stderr: /^error: say what to change: / },
+    {
+      args: ["update", "cluster", "filed", "--cpus", "1"],
+      code: 2,
+      stderr: /^error: clusters cannot do that, only nodes\n/,
+    },
+    { args: ["update", node, "--cpus", "0.01"], stderr: /node\.spec\.cpu_millis \(--cpus\): 10 is less than/, code: 2 },
+  ]);
+  const document = parse((await gantry.run(["get", node, "-o", "yaml"])).stdout) as { spec: { labels: object } };
+  document.spec.labels = { disk: "slow" };
+  const file = JSON.stringify({ kind: "node", ...document });
+  await expectAll(gantry, [
+    {
+      args: ["apply", "-f", "-", "--dry-run"],
+      options: { stdin: file },
+      stdout: `${node} would change: spec.labels\n`,
+    },
+    { args: ["apply", "-f", "-", "-q"], options: { stdin: file }, stdout: updated },
+    { args: ["apply", "-f", "-"], options: { stdin: file }, stdout: `${node} unchanged\n` },
+  ]);
 });
 
 test("a worker comes and goes", async () => {
