@@ -79,6 +79,11 @@ export function isEngineNotFound(error: unknown): error is EngineError {
   return isEngineStatus(error, 404);
 }
 
+/** Whether a container was not made because its image is not there. */
+export function isImageMissing(error: unknown): error is EngineError {
+  return isEngineNotFound(error) && /no such image/i.test(error.message);
+}
+
 /** Whether a network's subnet was refused because another has it: engines say so with several codes. */
 export function isSubnetOverlap(error: unknown): error is EngineError {
   return [400, 403, 500].some((status) => isEngineStatus(error, status)) && /overlap/i.test((error as Error).message);

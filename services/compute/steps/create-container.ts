@@ -3,7 +3,7 @@ import { createContainer, findContainer, removeContainer } from "../../common/en
 import { connectNetwork } from "../../common/engine/api/networks.ts";
 import { removeVolume } from "../../common/engine/api/volumes.ts";
 import { compareVersions } from "../../common/engine/api-version.ts";
-import { EngineError } from "../../common/engine/errors.ts";
+import { EngineError, isImageMissing } from "../../common/engine/errors.ts";
 import { LABEL_UID } from "../../common/engine/labels.ts";
 import { containerNameInUse } from "../../common/engine/name-in-use.ts";
 import type { Step } from "../../common/jobs/api.ts";
@@ -12,6 +12,7 @@ import { hasInnerEngine } from "../instances/defaults.ts";
 import type { InstanceContext } from "../jobs/context.ts";
 import { containersOf } from "./find-container.ts";
 import { endOrphanShims } from "./orphan-shim.ts";
+import { ensureImage } from "./pull-image.ts";
 import { ENGINE_ATTEMPTS } from "./attempts.ts";
 
 /** As the engine says it. */
@@ -60,7 +61,7 @@ async function createOrFind(ctx: InstanceContext, options: ContainerOptions): Pr
   let id: string;
   try {
     const create = () => createContainer(engine, ctx.containerName, body as never, limits);
-    id = (await ctx.tools.slots.run(false, ctx.signal, create)).Id;
+    id = (await withImage(ctx, () => ctx.tools.slots.run(false, ctx.signal, create))).Id;
     ctx.isNew = true;
   } catch (error) {
     if (!(error instanceof EngineError) || error.code !== Code.ALREADY_EXISTS) throw error;
@@ -68,6 +69,17 @@ async function createOrFind(ctx: InstanceContext, options: ContainerOptions): Pr
   }
   for (const name of oneByOne) await connectOnce(ctx, name, id);
   return id;
+}
+
+/** Once more where the image was taken away since it was last seen. */
+async function withImage<T>(ctx: InstanceContext, create: () => Promise<T>): Promise<T> {
+  try {
+    return await create();
+  } catch (error) {
+    if (!isImageMissing(error)) throw error;
+  }
+  await ensureImage(ctx);
+  return create();
 }
 
 async function adopt(ctx: InstanceContext): Promise<string> {

@@ -14,14 +14,17 @@ export const pullImageStep: Step<InstanceContext> = {
   attempts: ENGINE_ATTEMPTS,
   backoffMs: 1_000,
   needed: (ctx) => !hasImage(ctx.tools.observer.all("image"), ctx.instance.spec?.image ?? ""),
-  async do(ctx) {
-    const image = ctx.instance.spec?.image ?? "";
-    const { engine } = ctx.tools;
-    if (await findImage(engine, image, { signal: ctx.signal })) return;
-    const summary = new PullSummary();
-    for await (const line of pullImage(engine, image, { signal: ctx.signal })) {
-      summary.add(line);
-      ctx.progress(summary.percent, summary.text);
-    }
-  },
+  do: ensureImage,
 };
+
+/** Asks the engine itself: what is observed may be a moment old. */
+export async function ensureImage(ctx: InstanceContext): Promise<void> {
+  const image = ctx.instance.spec?.image ?? "";
+  const { engine } = ctx.tools;
+  if (await findImage(engine, image, { signal: ctx.signal })) return;
+  const summary = new PullSummary();
+  for await (const line of pullImage(engine, image, { signal: ctx.signal })) {
+    summary.add(line);
+    ctx.progress(summary.percent, summary.text);
+  }
+}
