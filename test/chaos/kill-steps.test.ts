@@ -3,6 +3,7 @@ import { describe, test, type TestContext } from "node:test";
 import { readMetadata } from "../../services/common/jobs/metadata.ts";
 import { InnerEngine, InstanceState } from "../../proto/gen/gantry/compute/v1/instance.ts";
 import { BUSYBOX, DIND } from "../images/images.ts";
+import { killColdSteps } from "./support/cold-creations.ts";
 import { killRound, RESUME_MS_MAX, type Round, stepReached, type Verb } from "./support/kill-round.ts";
 import { Scene, type Victim } from "./support/scene.ts";
 import { assertWhole } from "./support/whole.ts";
@@ -140,5 +141,6 @@ const bigints = (_key: string, value: unknown): unknown => (typeof value === "bi
 
 describe("kill -9 at every step", { concurrency: 2, timeout: 1_200_000 }, () => {
   for (const victim of VICTIMS) test(`of ${victim}`, (context) => killEverywhere(context, victim));
+  for (const victim of VICTIMS) test(`of ${victim}, where everything is missing`, () => killColdSteps(victim));
   test("while an instance with an engine of its own is made", killInnerEngine);
 });

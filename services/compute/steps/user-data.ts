@@ -5,6 +5,7 @@ import { failedPrecondition } from "../../common/errors/errors.ts";
 import { PowerState } from "../../../proto/gen/gantry/compute/v1/instance.ts";
 import { INSTANCE_FILES_PATH } from "../inner-engine/command.ts";
 import type { InstanceContext } from "../jobs/context.ts";
+import { ENGINE_ATTEMPTS } from "./attempts.ts";
 import { needContainer } from "./find-container.ts";
 import { runOnce } from "./run-once.ts";
 
@@ -15,6 +16,8 @@ const RUN_ONCE = runOnce(SCRIPT);
 export const runUserData: Step<InstanceContext> = {
   name: "user-data",
   timeoutMs: 30 * 60_000,
+  // The script goes on while the engine is away, and runs once however often it is asked for.
+  attempts: ENGINE_ATTEMPTS,
   needed: ({ instance }) => instance.spec!.userData !== "" && instance.spec!.power !== PowerState.POWER_STATE_STOPPED,
   async do(ctx) {
     const { engine } = ctx.tools;

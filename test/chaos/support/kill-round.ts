@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
 import { OperationState } from "../../../proto/gen/gantry/common/v1/operation.ts";
-import { Instance, InstanceState } from "../../../proto/gen/gantry/compute/v1/instance.ts";
+import { Instance, type InstanceSpec, InstanceState } from "../../../proto/gen/gantry/compute/v1/instance.ts";
 import type { Operation } from "../../../proto/gen/google/longrunning/operations.ts";
 import { waitUntil } from "../../../deploy/local/process/wait-until.ts";
 import { inspectContainer } from "../../../services/common/engine/api/containers.ts";
@@ -26,6 +26,8 @@ export interface Round {
   /** Between two of them. */
   staggerMs: number;
   memoryBytes: bigint;
+  /** Of what is created, beside what every instance of a scene has. */
+  spec?: Partial<InstanceSpec>;
 }
 
 /** The contract: an operation ends within this time of the process being back. */
@@ -97,8 +99,8 @@ export async function stepReached(scene: Scene, job: string, wanted: string): Pr
   }
 }
 
-function begin(scene: Scene, { verb, memoryBytes }: Round, id: string): Promise<Operation> {
-  if (verb === "create") return scene.create(id, { memoryBytes: 64n << 20n });
+function begin(scene: Scene, { verb, memoryBytes, spec }: Round, id: string): Promise<Operation> {
+  if (verb === "create") return scene.create(id, { ...spec, memoryBytes: 64n << 20n });
   return verb === "resize" ? scene.resize(id, memoryBytes) : scene.remove(id);
 }
 
