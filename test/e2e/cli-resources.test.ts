@@ -342,7 +342,7 @@ test("apply brings what is there in line with a file, once", async () => {
       stderr: lines(
         "error: -, document 1: spec.imagee: InstanceSpec has no such field",
         '-, document 1: spec.cpu_millis: "abc" is not an integer',
-        '-, document 2: kind is "pod"; it can be instance, cluster, project, mirror',
+        '-, document 2: kind is "pod"; it can be instance, cluster, node, project, mirror',
         "-, document 3: meta.name is missing",
         "-, document 4: not a resource: an object with kind, meta and spec is needed",
       ),
