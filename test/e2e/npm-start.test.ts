@@ -3,6 +3,7 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
+import { engineCgroups } from "../../deploy/local/engine/cgroups.ts";
 import type { EngineNetwork } from "../../deploy/local/engine/engine-config.ts";
 import { processesWithArgument } from "../../deploy/local/process/processes.ts";
 import { runCommand } from "../../deploy/local/process/run-command.ts";
@@ -118,13 +119,14 @@ test("one command from nothing to a live instance, which outlives it", { timeout
     await assert.rejects(inspectContainer(engine, "web"), /No such container/i);
     assert.equal((await fourth.interrupt()).code, 0);
     if (isPrivate) {
-      assert.match(fourth.output, new RegExp(`removing bridge and nftables table ${bridge}`));
+      assert.match(fourth.output, new RegExp(`removing bridge, nftables table and control groups of ${bridge}`));
       assert.equal(await hasTable(bridge), false);
       const { range } = JSON.parse(readFileSync(networkFile, "utf8")) as EngineNetwork;
       const prefix = range.split(".").slice(0, 2).join(".");
       const links = await runCommand("ip", ["-brief", "addr", "show"], { timeoutMs: 10_000 });
       assert.ok(!links.includes(` ${prefix}.`), links);
       assert.equal(existsSync(`/sys/class/net/${bridge}`), false);
+      assert.deepEqual(await engineCgroups(JSON.parse(readFileSync(networkFile, "utf8")) as EngineNetwork), []);
       await waitUntil(async () => (existsSync(join(dataDir, "engine", "docker.pid")) ? undefined : true), {
         what: "end of the private engine",
         timeoutMs: 10_000,

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import { unavailable } from "../../errors/errors.ts";
-import { redisFailure } from "../../redis/errors.ts";
+import { redisFailure, unreachable } from "../../redis/errors.ts";
 import type { StoreKeys } from "../../redis/keys.ts";
 import { runScript } from "../../redis/script.ts";
 import type { RecordFiles } from "../files/record-files.ts";
@@ -74,11 +74,11 @@ export class Recovery {
     if (this.#state === "live" && !this.#suspected) return;
     const settled = this.#suspected ? this.verify() : this.#rebuilding;
     const timer = new AbortController();
+    const late = delay(REDIS_TIMEOUT_MS, true, { signal: timer.signal }).catch(() => false);
     try {
-      await Promise.race([
-        settled,
-        delay(REDIS_TIMEOUT_MS, undefined, { signal: timer.signal }).catch(() => undefined),
-      ]);
+      const isLate = await Promise.race([settled?.then(() => false), late]);
+      const { redis } = this.#options.link;
+      if (isLate && redis.status !== "ready") throw await unreachable(redis, new Error("Redis does not answer"));
     } finally {
       timer.abort();
     }

@@ -4,7 +4,7 @@ import { after, before, describe, test } from "node:test";
 import { status as Code } from "@grpc/grpc-js";
 import { InstanceStatus } from "../../../../proto/gen/gantry/compute/v1/instance.ts";
 import type { StoreHandle } from "../../../../services/common/store/store.ts";
-import { DuplicateRequest, Full } from "../../../../services/common/store/api.ts";
+import { DuplicateRequest } from "../../../../services/common/store/api.ts";
 import { type GantryError, unavailable } from "../../../../services/common/errors/errors.ts";
 import type { TestRedis } from "../../../support/redis.ts";
 import { startRedis } from "../../../support/redis.ts";
@@ -42,39 +42,6 @@ describe("records", () => {
     if (reason !== undefined) assert.equal((error as GantryError).reason, reason);
     return true;
   };
-
-  test("a write is refused where a bound of it is reached, after everything else was found good", async () => {
-    const { redis: connection } = store.link;
-    const key = (name: string): string => `${store.prefix}:${name}`;
-    const bounded = (id: string, max: number): Promise<void> =>
-      store.transact(async (tx) => {
-        tx.create(instances, instance(id));
-        tx.addToSet("bounded", id);
-        tx.require({ bounds: [{ lists: ["a-list"], sortedSets: ["a-set", "no-set"], max }] });
-      });
-    await connection.rpush(key("a-list"), "1", "2");
-    await connection.zadd(key("a-set"), 0, "3");
-    await assert.rejects(bounded("bounded", 3), Full);
-    assert.equal(await store.get(instances, nameOf("bounded")), undefined);
-    assert.deepEqual(await store.setMembers("bounded"), []);
-    await bounded("bounded", 4);
-    assert.deepEqual(await store.setMembers("bounded"), ["bounded"]);
-    await assert.rejects(bounded("bounded", 3), code(Code.ALREADY_EXISTS));
-    await connection.del(key("a-list"), key("a-set"));
-  });
-
-  test("the fence of a guard is looked at in the write", async () => {
-    const fenced = (token: string): Promise<void> =>
-      store.transact(async (tx) => {
-        tx.create(instances, instance("fenced"));
-        tx.require({ fence: { key: `${store.prefix}:lease:guard`, token }, bounds: [] });
-      });
-    await store.link.redis.set(`${store.prefix}:lease:guard`, "mine");
-    await assert.rejects(fenced("another's"), code(Code.FAILED_PRECONDITION, "FENCED"));
-    assert.equal(await store.get(instances, nameOf("fenced")), undefined);
-    await fenced("mine");
-    assert.ok(await store.get(instances, nameOf("fenced")));
-  });
 
   test("create fills in meta, and what is read is what was written", async () => {
     const made = await store.transact(async (tx) => {
