@@ -26,6 +26,8 @@ import { putKubeletFiles } from "./join-nodes.ts";
 const DAY_MS = 24 * 3_600_000;
 const STOP_SECONDS = 7;
 const CALL_TIMEOUT_MS = 60_000;
+/** About 20 s. */
+const API_ATTEMPTS = 8;
 
 /**
  * Each node in a container of the new image, under its name and at its address, with its state: control planes first. The container that it was
@@ -34,7 +36,8 @@ const CALL_TIMEOUT_MS = 60_000;
 export const upgradeNodes: Step<ClusterContext> = {
   name: "upgrade-nodes",
   timeoutMs: DAY_MS,
-  attempts: 3,
+  // An API server whose node has just been upgraded may be away for some seconds more: each try goes on where the one before stood.
+  attempts: API_ATTEMPTS,
   async do(ctx) {
     const { images } = ctx.tools;
     const target = await images.find(ctx.parameters.image, ctx.signal);

@@ -15,6 +15,9 @@ const WORDS: ReadonlyMap<Code, Words> = new Map<Code, Words>([
   ],
 ]);
 
+/** How grpc-js answers, for the service, bytes that are no message of the method: the connection has nothing to do with it. */
+const NOT_DECODED = /^(Error deserializing request|Request deserialization)/;
+
 /**
  * How a call passed on to `service` ended, when it was the connection that ended it: in our words, for gRPC's own name inner addresses and
  * the steps on the way to them. Undefined for what the service itself said.
@@ -23,7 +26,7 @@ export function fromTransport(
   service: string,
   status: Pick<StatusObject, "code" | "details" | "metadata">,
 ): GantryError | undefined {
-  if (status.metadata.get(DETAILS_KEY).length > 0) return undefined;
+  if (status.metadata.get(DETAILS_KEY).length > 0 || NOT_DECODED.test(status.details)) return undefined;
   return WORDS.get(status.code)?.(service, status);
 }
 

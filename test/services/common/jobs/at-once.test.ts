@@ -100,6 +100,11 @@ test("who comes while as many run as may waits, and overtakes nobody", async () 
   });
   await until(() => platform.worker!.active, "it works on its queue");
   await platform.ended(await platform.submit("first", { job: "story" }));
+  // It has ended before its job has: that is still under way in the queue.
+  const connection = connectRedis(redis.url);
+  const active = `${platform.store.prefix}:${platform.store.service}@${HOST}:active`;
+  await until(async () => (await connection.llen(active)) === 0, "the queue is idle");
+  connection.disconnect();
   holds = true;
   const running = await platform.submit("a", { job: "story" });
   const waiting = [await platform.submit("b", { job: "story" }), await platform.submit("c", { job: "story" })];
