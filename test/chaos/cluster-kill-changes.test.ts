@@ -102,7 +102,12 @@ test("kill -9 in every part of an upgrade, node by node", async (context) => {
   const asked = call(clusters.client, "upgradeCluster", request, clusters.token);
   const killed = await scene.killAtEveryStep(await asked);
   succeeded(killed);
-  checkHits(context, killed, ["upgrade-nodes: waiting for dev-control-plane", "upgrade-nodes: waiting for dev-worker"]);
+  checkHits(context, killed, ["upgrade-nodes: waiting for dev-control-plane"]);
+  // A worker that was killed in one of its parts may be Ready before its last one is told.
+  assert.ok(
+    killed.hit.some((part) => part.startsWith("upgrade-nodes: ") && part.includes("dev-worker")),
+    "no kill hit the worker",
+  );
   await assertWholeClusters(scene, ["dev"]);
   const api = await clusters.api("dev");
   const { items } = await api.get<{ items: V1Node[] }>("/api/v1/nodes");
