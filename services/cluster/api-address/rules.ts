@@ -1,4 +1,4 @@
-import { tableRemoval } from "../network/kernel-command.ts";
+import { DESTINATION_PRIORITY, SOURCE_PRIORITY, tableRemoval } from "../network/kernel-command.ts";
 import { API_PORT } from "../pki/paths.ts";
 
 /** An address that stands for the API servers of a cluster with several control planes. */
@@ -18,9 +18,6 @@ export function tableOf(address: string): string {
   return `gantry-api-${address}`;
 }
 
-/** Before what the engine does with the host's own addresses, so that a port that it publishes takes nothing away. */
-const DESTINATION_PRIORITY = -110;
-const SOURCE_PRIORITY = 90;
 const FILTER_PRIORITY = -10;
 
 /**

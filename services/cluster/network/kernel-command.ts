@@ -41,6 +41,11 @@ export async function applyRules(task: KernelTask, rules: string, signal: AbortS
   await kernelCommand(task, { file: "nft", args: ["-f", "-"], signal, input: rules });
 }
 
+/** Of chains for destinations: before what the engine does with the host's own addresses, so that a port that it publishes takes nothing away. */
+export const DESTINATION_PRIORITY = -110;
+/** Of chains for sources, for the same reason. */
+export const SOURCE_PRIORITY = 90;
+
 /** Also where there is no such table: deleting alone needs it to be there. */
 export function tableRemoval(table: string): string {
   return `table ip ${table}\ndelete table ip ${table}\n`;

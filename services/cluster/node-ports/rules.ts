@@ -1,4 +1,4 @@
-import { tableRemoval } from "../network/kernel-command.ts";
+import { DESTINATION_PRIORITY, SOURCE_PRIORITY, tableRemoval } from "../network/kernel-command.ts";
 
 /** A port of the host, and what it leads to. */
 export interface PortRule {
@@ -27,9 +27,6 @@ export function tableOf(uid: string): string {
   return `gantry-ports-${uid}`;
 }
 
-/** Before what the engine does with the host's own addresses, so that a port of a container's takes nothing away. */
-const DESTINATION_PRIORITY = -110;
-const SOURCE_PRIORITY = 90;
 /** Before connections are known, so that what is sent to the host's own loopback is not taken for an answer. */
 const RAW_PRIORITY = -300;
 
